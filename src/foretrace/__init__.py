@@ -1,0 +1,52 @@
+"""foretrace: faster sampling of diffusion transformers by forecasting their features between steps.
+
+with foretrace.accelerate(pipe, "tracache", interval=5, order=4) as run:
+    image = pipe("a cat").images[0]
+print(run.report)
+"""
+
+from foretrace.errors import ForetraceError as ForetraceError
+from foretrace.granularity import PerModel as PerModel
+from foretrace.granularity import PerStack as PerStack
+from foretrace.history import Step as Step
+from foretrace.macs import count_call as count_call
+from foretrace.method import Method as Method
+from foretrace.methods import available_methods as available_methods
+from foretrace.methods import citation as citation
+from foretrace.methods import load_method as load_method
+from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
+from foretrace.predictor import Lagrange as Lagrange
+from foretrace.predictor import LinearPredictor as LinearPredictor
+from foretrace.predictor import Predictor as Predictor
+from foretrace.predictor import Reuse as Reuse
+from foretrace.runtime import accelerate as accelerate
+from foretrace.runtime import attach as attach
+from foretrace.schedule import Counter as Counter
+from foretrace.schedule import Mask as Mask
+from foretrace.schedule import Schedule as Schedule
+from foretrace.schedule import Stride as Stride
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdaptiveLagrange",
+    "Counter",
+    "ForetraceError",
+    "Lagrange",
+    "LinearPredictor",
+    "Mask",
+    "Method",
+    "PerModel",
+    "PerStack",
+    "Predictor",
+    "Reuse",
+    "Schedule",
+    "Step",
+    "Stride",
+    "accelerate",
+    "attach",
+    "available_methods",
+    "citation",
+    "count_call",
+    "load_method",
+]

@@ -1,0 +1,27 @@
+"""Checks of settings, so that every out-of-range value is answered in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foretrace.errors import InvalidSetting
+
+
+def at_least(name: str, value: object, lowest: int) -> None:
+    """Raise :class:`InvalidSetting` unless ``value`` is an integer of at least ``lowest``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidSetting(
+            f"{name} got {value!r} ({type(value).__name__}); expected an integer >= {lowest}."
+            f" Pass {name}={lowest} or more."
+        )
+    if value < lowest:
+        raise InvalidSetting(
+            f"{name} got {value}; expected an integer >= {lowest}. Pass {name}={lowest} or more."
+        )
+
+
+def one_of(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise :class:`InvalidSetting` unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise InvalidSetting(f"{name} got {value!r}; expected one of {listed}. Pass one of these.")

@@ -1,0 +1,93 @@
+"""What is remembered between steps: the step itself, features, and the points a predictor keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Feature: TypeAlias = tuple[Tensor, ...]
+"""The tensors (streams) at one site. FLUX has two: text tokens and image tokens."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One scheduler step of a run.
+
+    ``index`` counts from 0 (the noisiest step), ``t`` is the time the denoiser was given (timestep or
+    sigma, in the model's own unit), ``total`` the number of steps of the run where it is known.
+    """
+
+    index: int
+    t: float = 0.0
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Points:
+    """The newest computed features of one site, newest first, in preallocated storage.
+
+    ``dtype`` is the storage precision (``None``: the feature's own). ``push`` gives the storage of the
+    point that drops out to the new one, so the state that was passed in must not be used again.
+    """
+
+    times: tuple[float, ...] = ()
+    features: tuple[Feature, ...] = ()
+    dtype: torch.dtype | None = None
+    out_dtypes: tuple[torch.dtype, ...] = ()
+
+    def push(self, time: float, feature: Feature, keep: int) -> Points:
+        """Return the points with ``feature`` in front and at most ``keep`` of them."""
+        full = len(self.features) >= keep
+        storage = self.features[keep - 1] if full else self._allocate(feature)
+        for stored, live in zip(storage, feature, strict=True):
+            stored.copy_(live.detach())
+        older = keep - 1
+        return Points(
+            (time, *self.times[:older]),
+            (storage, *self.features[:older]),
+            self.dtype,
+            tuple(live.dtype for live in feature),
+        )
+
+    def _allocate(self, feature: Feature) -> Feature:
+        return tuple(
+            torch.empty(live.shape, dtype=self.dtype or live.dtype, device=live.device) for live in feature
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all stored tensors."""
+        return sum(x.numel() * x.element_size() for feature in self.features for x in feature)
+
+
+def weighted_sum(weights: Sequence[float], tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """``sum_i weights[i] * tensors[i]`` with one accumulator of at least fp32, returned in ``dtype``.
+
+    Points of weight zero are not read. The result never shares memory with a point.
+    """
+    used = [(w, x) for w, x in zip(weights, tensors, strict=False) if w != 0.0]
+    if not used:
+        return torch.zeros_like(tensors[0], dtype=dtype)
+    if len(used) == 1 and used[0][0] == 1.0:
+        return used[0][1].to(dtype, copy=True)
+    accumulate = torch.promote_types(dtype, torch.float32)
+    first_weight, first = used[0]
+    total = first.to(accumulate, copy=True).mul_(first_weight)
+    for weight, tensor in used[1:]:
+        total.add_(tensor, alpha=weight)
+    return total.to(dtype)
+
+
+def weighted_rows(weights: Tensor, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """As :func:`weighted_sum`, with weights of shape (batch, points): each sample has its own."""
+    accumulate = torch.promote_types(dtype, torch.float32)
+    rows = (-1, *(1,) * (tensors[0].ndim - 1))
+    weights = weights.to(device=tensors[0].device, dtype=accumulate)
+    total = tensors[0].to(accumulate, copy=True).mul_(weights[:, 0].reshape(rows))
+    for i, tensor in enumerate(tensors[1 : weights.shape[1]], start=1):
+        total.addcmul_(tensor.to(accumulate), weights[:, i].reshape(rows))
+    return total.to(dtype)

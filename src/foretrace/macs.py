@@ -1,0 +1,118 @@
+"""Multiply-accumulates of a denoiser call, by torch's FLOP counter on tensors without data.
+
+Two conventions are in use, and published tables mix them: ``linear`` counts linear and convolution layers
+only (what thop-style counters report, and the DiT and PixArt tables use), ``total`` adds the two
+attention matmuls. One MAC is two FLOPs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import FlopCounterMode
+
+LINEAR_OPERATORS = frozenset({"mm", "addmm", "convolution", "_convolution", "_scaled_mm"})
+"""aten operators that linear and convolution layers end in; batched matmuls are attention."""
+
+
+class Macs(NamedTuple):
+    """Multiply-accumulates in both conventions."""
+
+    linear: int
+    total: int
+
+    def __add__(self, other: object) -> Macs:
+        assert isinstance(other, Macs)
+        return Macs(self.linear + other.linear, self.total + other.total)
+
+    def __sub__(self, other: Macs) -> Macs:
+        return Macs(self.linear - other.linear, self.total - other.total)
+
+    def times(self, count: int) -> Macs:
+        """``count`` such calls."""
+        return Macs(self.linear * count, self.total * count)
+
+
+class CallMacs(NamedTuple):
+    """MACs of one computed call, and of that part of it which runs inside the skipped blocks."""
+
+    computed: Macs
+    inside: Macs
+
+
+def count_call(
+    denoiser: nn.Module,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    blocks: Sequence[nn.Module] = (),
+    forward: Callable[..., Any] | None = None,
+) -> CallMacs:
+    """Count one call of ``denoiser``, and what of it happens inside ``blocks``. Nothing is computed.
+
+    Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter.
+    ``forward`` replaces the denoiser's own one. Compiled blocks are counted as written.
+    """
+    device = next((p.device for p in denoiser.parameters()), torch.device("cpu"))
+    counter = FlopCounterMode(display=False)
+    inside = _InsideCounter(counter)
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        for block in dict.fromkeys(blocks):
+            for handle in inside.watch(block):
+                stack.callback(handle.remove)
+        # Tensors with values keep them: models branch on masks and lengths.
+        args, kwargs = pytree.tree_map(_valued(device), (tuple(args), kwargs))
+        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        args, kwargs = pytree.tree_map(_valueless(device), (args, kwargs))
+        stack.enter_context(counter)
+        (forward or denoiser.forward)(*args, **kwargs)
+        return CallMacs(_macs(counter), inside.macs)
+
+
+def _valued(device: torch.device) -> Callable[[Any], Any]:
+    return lambda x: x.to(device) if isinstance(x, Tensor) and x.device.type != "meta" else x
+
+
+def _valueless(device: torch.device) -> Callable[[Any], Any]:
+    def place(x: Any) -> Any:
+        if isinstance(x, Tensor) and x.device.type == "meta":
+            return torch.empty(x.shape, dtype=x.dtype, device=device)
+        return x
+
+    return place
+
+
+class _InsideCounter:
+    """Adds up what the counter gains while a watched block runs."""
+
+    def __init__(self, counter: FlopCounterMode) -> None:
+        self.counter = counter
+        self.macs = Macs(0, 0)
+        self._before: list[Macs] = []
+
+    def watch(self, block: nn.Module) -> tuple[Any, Any]:
+        return (
+            block.register_forward_pre_hook(lambda *_: self._before.append(_macs(self.counter))),
+            block.register_forward_hook(self._leave),
+        )
+
+    def _leave(self, *_: Any) -> None:
+        before = self._before.pop()
+        if not self._before:  # a watched block inside a watched one counts once
+            self.macs += _macs(self.counter) - before
+
+
+def _macs(counter: FlopCounterMode) -> Macs:
+    linear = total = 0
+    for operator, flops in counter.get_flop_counts().get("Global", {}).items():
+        total += flops
+        if str(operator).split(".")[-1] in LINEAR_OPERATORS:
+            linear += flops
+    return Macs(linear // 2, total // 2)

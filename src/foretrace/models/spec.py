@@ -1,0 +1,33 @@
+"""Facts about a model family that cannot be seen by running it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foretrace.schedule import Anchor
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Plain data about one denoiser class.
+
+    ``anchor``: where the papers anchored strides on this family. ``stacks``: attribute names of the block
+    lists, where the general rule of ``models/stacks.py`` does not find them; empty means: use the rule.
+    """
+
+    anchor: Anchor = "first"
+    stacks: tuple[str, ...] = ()
+
+
+SPECS: dict[str, ModelSpec] = {
+    # FORA and TraCache count DiT's steps down to 0 and compute that one; every later family counts up.
+    "DiTTransformer2DModel": ModelSpec(anchor="last"),
+}
+
+
+def find_spec(denoiser: object) -> ModelSpec:
+    """The spec of the denoiser's class, or of the nearest base class that has one."""
+    for cls in type(denoiser).__mro__:
+        if cls.__name__ in SPECS:
+            return SPECS[cls.__name__]
+    return ModelSpec()

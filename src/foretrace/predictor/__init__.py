@@ -1,0 +1,7 @@
+"""Predictors: from the points so far and the time to the feature at a skipped step."""
+
+from foretrace.predictor.adaptive import AdaptiveLagrange as AdaptiveLagrange
+from foretrace.predictor.base import LinearPredictor as LinearPredictor
+from foretrace.predictor.base import Predictor as Predictor
+from foretrace.predictor.lagrange import Lagrange as Lagrange
+from foretrace.predictor.reuse import Reuse as Reuse

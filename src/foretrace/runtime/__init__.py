@@ -1,0 +1,60 @@
+"""The two ways in: :func:`accelerate` for a with block, :func:`attach` for servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from foretrace.checks import at_least
+from foretrace.errors import InvalidSetting
+from foretrace.method import Method
+from foretrace.methods import Setting, load_method
+from foretrace.runtime.handle import Handle
+from foretrace.runtime.session import Session
+from foretrace.runtime.target import find_target
+
+
+def attach(
+    target: object, method: str | Method, /, *, steps: int | None = None, **settings: Setting
+) -> Handle:
+    """Put ``method`` to work on ``target`` until :meth:`Handle.detach`.
+
+    Args:
+        target: a diffusers pipeline, or a denoiser module.
+        method: a recipe's name, or a :class:`Method`.
+        steps: the number of steps of a run, where ``target`` is a denoiser in one's own loop and the
+            schedule counts from the end; a pipeline's scheduler is asked instead.
+        settings: settings of the recipe, for a recipe by name.
+
+    Raises:
+        UnknownMethod, InvalidSetting: the method or a setting does not exist or is out of range.
+        UnsupportedTarget, UnsupportedModel: no denoiser, or no sites of that granularity in it.
+        AttachError: the denoiser is attached already.
+        ClockError: the schedule needs ``steps`` and did not get it.
+    """
+    if isinstance(method, Method):
+        if settings:
+            raise InvalidSetting(
+                f"got a Method object and the settings {', '.join(settings)}; expected settings only with a "
+                "recipe's name. Put them into the Method."
+            )
+    else:
+        method = load_method(method, **settings)
+    if steps is not None:
+        at_least("steps", steps, 1)
+    session = Session(find_target(target), method, steps)
+    session.attach()
+    return Handle(session)
+
+
+@contextmanager
+def accelerate(
+    target: object, method: str | Method, /, *, steps: int | None = None, **settings: Setting
+) -> Iterator[Handle]:
+    """As :func:`attach` for the length of a with block; everything is put back at its end."""
+    handle = attach(target, method, steps=steps, **settings)
+    try:
+        yield handle
+    finally:
+        if handle.attached:
+            handle.detach()

@@ -1,0 +1,55 @@
+"""From the times of successive denoiser calls to steps, branches and runs. Pure: state in, state out.
+
+A changed time is the next step, an equal time the next branch of the same step, a time that moves
+against the direction of the run starts a new run. Most models are given falling times; some (Lumina,
+Z-Image) rising ones: the first two distinct times of a run tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from foretrace.history import Step
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a run stands. ``direction`` is -1 for falling times, +1 for rising ones, 0 while unknown."""
+
+    total: int | None = None
+    index: int = -1
+    branch: int = 0
+    time: float = 0.0
+    direction: int = 0
+
+    @property
+    def step(self) -> Step:
+        """The step of the newest call."""
+        return Step(self.index, self.time, self.total)
+
+    @property
+    def started(self) -> bool:
+        """Whether the run has seen a call."""
+        return self.index >= 0
+
+
+def begin(clock: Clock, total: int | None) -> Clock:
+    """A run of ``total`` steps that has seen no call yet; what is known of the direction is kept."""
+    return Clock(total=total, direction=clock.direction)
+
+
+def restarts(clock: Clock, time: float) -> bool:
+    """Whether a call at ``time`` belongs to a new run."""
+    if not clock.started or time == clock.time or clock.direction == 0:
+        return False
+    return (time > clock.time) != (clock.direction > 0)
+
+
+def tick(clock: Clock, time: float) -> Clock:
+    """The clock after a call at ``time`` that belongs to the current run."""
+    if not clock.started:
+        return replace(clock, index=0, branch=0, time=time)
+    if time == clock.time:
+        return replace(clock, branch=clock.branch + 1)
+    direction = clock.direction or (1 if time > clock.time else -1)
+    return replace(clock, index=clock.index + 1, branch=0, time=time, direction=direction)

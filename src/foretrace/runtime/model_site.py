@@ -1,0 +1,83 @@
+"""The site of ``PerModel``: the output of the whole denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from foretrace.errors import ShapeChanged, UnsupportedModel
+from foretrace.granularity import PerModel
+from foretrace.history import Feature, Step
+from foretrace.runtime.packing import tensor_slots, unpack
+from foretrace.runtime.trace import Trace
+
+
+class ModelSite:
+    """Computes or forecasts one whole call of the denoiser."""
+
+    def __init__(self, denoiser: nn.Module, granularity: PerModel) -> None:
+        self.name = type(denoiser).__name__
+        self.residual = granularity.store == "residual"
+
+    def install(self) -> Callable[[], None]:
+        """Nothing below the denoiser is touched."""
+        return lambda: None
+
+    def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
+        """``None``: a skipped call runs nothing at all."""
+        return None
+
+    def compute(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the denoiser, keep its output (or residual), return it untouched."""
+        output = forward(*args, **kwargs)
+        feature, trace.template = unpack(output, self.name)
+        if self.residual:
+            base = self._base(feature, args, kwargs)
+            feature = (feature[0] - base,)
+        trace.commit(step, feature)
+        return output
+
+    def forecast(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """The forecast in the denoiser's own return type."""
+        assert trace.template is not None
+        feature = trace.forecast(step)
+        if self.residual:
+            feature = (feature[0] + self._base(feature, args, kwargs),)
+        return trace.template.pack(feature)
+
+    def _base(self, feature: Feature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        """The latent input: the first tensor argument with the output's shape."""
+        inputs = tensor_slots(args, kwargs).values()
+        base = next((x for x in inputs if x.shape == feature[0].shape), None)
+        if base is None or len(feature) != 1:
+            raise UnsupportedModel(
+                f"{self.name} returns {[tuple(x.shape) for x in feature]}, and no single input of that shape "
+                "is there to subtract; expected one output shaped like the latent. "
+                "Use PerModel(store='output')."
+            )
+        return base
+
+
+def check_count(name: str, step: Step, got: int, expected: int) -> None:
+    """Raise if a computed call ran another number of blocks than the run's first call."""
+    if got != expected:
+        raise ShapeChanged(
+            f"{name} ran {got} blocks at step {step.index}; expected {expected} as at the start of the run. "
+            "Use granularity=PerModel() where blocks are switched during a run, or run.begin()."
+        )

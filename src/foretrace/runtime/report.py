@@ -1,0 +1,128 @@
+"""What the latest run did: steps, MACs, seconds, memory; prints as a small table and a strip."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from foretrace.macs import CallMacs, Macs, count_call
+from foretrace.method import Method
+from foretrace.runtime.log import Call, Example, RunLog
+from foretrace.runtime.tap import original_forward
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A record of the latest run; it stays true when the next run begins or the method is detached."""
+
+    method: Method
+    calls: tuple[Call, ...]
+    total: int | None
+    history_bytes: int
+    synchronisations: int
+    _log: RunLog
+    _examples: dict[Key, Example]
+
+    @cached_property
+    def computed(self) -> list[int]:
+        """Indices of the steps at which at least one call was computed."""
+        return sorted({call.step for call in self.calls if not call.skipped})
+
+    @cached_property
+    def skipped(self) -> list[int]:
+        """Indices of the steps at which every call was forecast."""
+        return sorted({call.step for call in self.calls} - set(self.computed))
+
+    @cached_property
+    def branches(self) -> dict[Key, tuple[int, int]]:
+        """Per (denoiser, branch): how many calls were computed and how many skipped."""
+        counts = Counter((call.key, call.skipped) for call in self.calls)
+        keys = sorted({call.key for call in self.calls})
+        return {key: (counts[key, False], counts[key, True]) for key in keys}
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds from the first call of the run to the end of its last."""
+        return self.calls[-1].end - self.calls[0].begin if self.calls else 0.0
+
+    def call_seconds(self, skipped: bool) -> float:
+        """Median host seconds of a skipped or a computed call; 0 if there was none. On a GPU the host
+        runs ahead, so only whole runs tell there.
+        """
+        spans = [call.end - call.begin for call in self.calls if call.skipped == skipped]
+        return statistics.median(spans) if spans else 0.0
+
+    @cached_property
+    def _per_call(self) -> dict[Key, CallMacs]:
+        counted = {}
+        for key, example in self._examples.items():
+            denoiser = self._log.denoisers[key[0]]
+            counted[key] = count_call(
+                denoiser,
+                example.args,
+                example.kwargs,
+                example.skipped or (),
+                original_forward(denoiser),
+            )
+            if example.skipped is None:  # nothing of the call runs when it is skipped
+                counted[key] = CallMacs(counted[key].computed, counted[key].computed)
+        return counted
+
+    @cached_property
+    def run_macs(self) -> Macs:
+        """MACs of the run in both conventions."""
+        spent = Macs(0, 0)
+        for key, (computed, skipped) in self.branches.items():
+            per_call = self._per_call[key]
+            spent += per_call.computed.times(computed)
+            spent += (per_call.computed - per_call.inside).times(skipped)
+        return spent
+
+    @cached_property
+    def full_macs(self) -> Macs:
+        """MACs the run would have taken with every call computed, in both conventions."""
+        full = Macs(0, 0)
+        for key, counts in self.branches.items():
+            full += self._per_call[key].computed.times(sum(counts))
+        return full
+
+    @property
+    def macs(self) -> int:
+        """MACs of the run, attention matmuls included; ``run_macs.linear`` is without them."""
+        return self.run_macs.total
+
+    @property
+    def macs_full(self) -> int:
+        """As :attr:`macs`, had every call been computed."""
+        return self.full_macs.total
+
+    @property
+    def strip(self) -> str:
+        """One character a step: computed is a full block, skipped a dot."""
+        computed = set(self.computed)
+        return "".join("█" if i in computed else "·" for i in sorted({c.step for c in self.calls}))
+
+    def __str__(self) -> str:
+        if not self.calls:
+            return f"{self.method.name}: no call yet"
+        steps = len(self.computed) + len(self.skipped)
+        lines = [
+            f"{self.method.name}: {len(self.computed)} of {steps} steps computed",
+            f"  {self.strip}",
+            f"  MACs     {self.macs / 1e9:.4g} G of {self.macs_full / 1e9:.4g} G "
+            f"({self.macs_full / max(self.macs, 1):.2f}x fewer)",
+            f"  seconds  {self.seconds:.3g}   (call: computed {1e3 * self.call_seconds(False):.3g} ms, "
+            f"skipped {1e3 * self.call_seconds(True):.3g} ms)",
+            f"  history  {self.history_bytes / 2**20:.3g} MiB",
+        ]
+        lines += [
+            f"  {name}, branch {branch}: {computed} computed, {skipped} skipped"
+            for (name, branch), (computed, skipped) in self.branches.items()
+        ]
+        if self.synchronisations:
+            lines.append(f"  waits    {self.synchronisations} for the GPU, to read the time")
+        return "\n".join(lines)

@@ -1,0 +1,182 @@
+"""One denoising step, front to back. Read this file first.
+
+1. The sampler calls the denoiser; its entry hands the call to :meth:`Session.call`.
+2. The clock turns the time argument into a step and a branch; a new run drops what was kept.
+3. The schedule says, once per step, whether it may be skipped.
+4. The site computes, keeping the feature and returning the output untouched, or forecasts.
+5. The log notes the call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from foretrace.errors import AttachError, ClockError, UnsupportedModel
+from foretrace.granularity import PerModel, PerStack
+from foretrace.history import Step
+from foretrace.method import Method
+from foretrace.models import find_spec
+from foretrace.runtime.clock import Clock, begin, restarts, tick
+from foretrace.runtime.log import Call, RunLog, example_of
+from foretrace.runtime.model_site import ModelSite
+from foretrace.runtime.stack_site import StackSite
+from foretrace.runtime.tap import check_attachable, install_entry
+from foretrace.runtime.target import Target
+from foretrace.runtime.times import TimeReader, pick_time, run_length, time_argument
+from foretrace.runtime.trace import Trace
+
+Site = ModelSite | StackSite
+
+
+def make_site(denoiser: nn.Module, method: Method) -> Site:
+    """The site of the method's granularity on ``denoiser``."""
+    if isinstance(method.granularity, PerModel):
+        return ModelSite(denoiser, method.granularity)
+    if isinstance(method.granularity, PerStack):
+        return StackSite(denoiser, method.granularity)
+    raise UnsupportedModel(
+        f"{method.granularity!r} is no granularity the runtime knows; expected PerModel or PerStack. "
+        "Pass granularity=PerModel()."
+    )
+
+
+class Session:
+    """A method at work on the denoisers of one target, from attach to detach."""
+
+    def __init__(self, target: Target, method: Method, steps: int | None) -> None:
+        self.target, self.method, self.steps = target, method, steps
+        self.log = RunLog(target.denoisers)
+        self.reader = TimeReader()
+        self._clock = Clock(total=steps)
+        self._begun = False
+        self._timesteps: Any = None
+        self._traces: dict[tuple[str, int], Trace] = {}
+        self._skipping = False
+        self._last_computed = -1
+        self._undo: list[Callable[[], None]] = []
+        family = find_spec(next(iter(target.denoisers.values())))
+        self.schedule = method.schedule.resolve(family.anchor)
+        self._time_at: dict[str, tuple[str, int]] = {}
+        self.sites: dict[str, Site] = {}
+
+    def attach(self) -> None:
+        """Take over all denoisers, or none: everything that can fail is tried before the first change."""
+        for denoiser in self.target.denoisers.values():
+            check_attachable(denoiser)
+        if self.target.pipeline is None:
+            self.schedule.check(self.steps)
+        for name, denoiser in self.target.denoisers.items():
+            where = time_argument(denoiser)
+            assert where is not None  # find_target has seen it
+            self._time_at[name] = where
+            self.sites[name] = make_site(denoiser, self.method)
+        for name, denoiser in self.target.denoisers.items():
+            self._undo.append(self.sites[name].install())
+            self._undo.append(install_entry(denoiser, self._handler(name)))
+
+    def detach(self) -> None:
+        """Put everything back and let the history go."""
+        if not self._undo:
+            raise AttachError(
+                "this handle is detached already; expected an attached one. "
+                "Call attach() again for a new one."
+            )
+        while self._undo:
+            self._undo.pop()()
+        self.log.history_bytes = self.history_bytes()
+        self._traces.clear()
+
+    @property
+    def attached(self) -> bool:
+        """Whether the denoisers are taken over."""
+        return bool(self._undo)
+
+    def begin(self, steps: int | None = None) -> None:
+        """Start a new run with the next call, of ``steps`` steps from now on if given."""
+        if steps is not None:
+            self.schedule.check(steps)
+            self.steps = steps
+        self._start(self.steps)
+
+    def history_bytes(self) -> int:
+        """Bytes of all kept points, over denoisers and branches."""
+        predictor = self.method.predictor
+        return sum(predictor.nbytes(trace.state) for trace in self._traces.values())
+
+    def call(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Serve one call of the denoiser ``name``."""
+        started = time.perf_counter()
+        step = self._advance(name, args, kwargs)
+        key = (name, self._clock.branch)
+        trace = self._trace(key)
+        try:
+            trace.check_call(step, args, kwargs)
+            self._decide(step, trace)
+            skip = self._skipping and trace.ready
+            run = self.sites[name].forecast if skip else self.sites[name].compute
+            output = run(trace, step, forward, args, kwargs)
+        except BaseException:
+            self._begun = False  # a run that broke off is over: its features must not reach the next
+            raise
+        if not skip and key not in self.log.examples:
+            skipped = self.sites[name].skipped_blocks(trace)
+            self.log.examples[key] = example_of(args, kwargs, skipped)
+        self.log.calls.append(Call(step.index, key, skip, started, time.perf_counter()))
+        return output
+
+    def _handler(self, name: str) -> Callable[..., Any]:
+        return lambda forward, args, kwargs: self.call(name, forward, args, kwargs)
+
+    def _advance(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Step:
+        """Steps 2: what the time of this call means."""
+        scheduler = self.target.scheduler
+        value = pick_time(self._time_at[name], args, kwargs)
+        now = self.reader.read(value, scheduler)
+        timesteps = getattr(scheduler, "timesteps", None)
+        # set_timesteps makes a new tensor, so its identity tells a new run, even one cut off at its start
+        if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now):
+            self._timesteps = timesteps
+            total = self.steps if scheduler is None else run_length(scheduler, now)
+            self.schedule.check(total)
+            self._start(total)
+            self._begun = True
+        self._clock = tick(self._clock, now)
+        step = self._clock.step
+        if scheduler is None and step.total is not None and step.index >= step.total:
+            raise ClockError(
+                f"the loop made call {step.index + 1} of a run of steps={step.total}; expected a rising time "
+                "to start the next run. Pass the true steps=..., or call run.begin(steps=...) first."
+            )
+        return step
+
+    def _start(self, total: int | None) -> None:
+        self._clock = begin(self._clock, total)
+        self._traces.clear()
+        self._last_computed = -1
+        self._begun = False
+        self.log.clear(total)
+
+    def _trace(self, key: tuple[str, int]) -> Trace:
+        if key not in self._traces:
+            predictor = self.method.predictor
+            state = predictor.init(self.method.history_dtype)
+            self._traces[key] = Trace(predictor, state, type(self.target.denoisers[key[0]]).__name__)
+        return self._traces[key]
+
+    def _decide(self, step: Step, trace: Trace) -> None:
+        """Step 3, at the first call of a step; the branches that follow share the decision."""
+        if self._clock.branch == 0:
+            age = step.index - self._last_computed
+            self._skipping = trace.ready and self.schedule.may_skip(step, age)
+            if not self._skipping:
+                self._last_computed = step.index

@@ -1,0 +1,128 @@
+"""The site of ``PerStack``: what leaves the span of blocks between ``head`` and ``tail``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from foretrace.granularity import PerStack
+from foretrace.history import Feature, Step
+from foretrace.models import find_stacks
+from foretrace.runtime.layout import Layout, Learner
+from foretrace.runtime.model_site import check_count
+from foretrace.runtime.packing import fetch, unpack
+from foretrace.runtime.tap import Switch, install_taps
+from foretrace.runtime.trace import Trace
+
+
+class StackSite:
+    """Computes or forecasts the span of blocks; the rest of the denoiser runs either way."""
+
+    def __init__(self, denoiser: nn.Module, granularity: PerStack) -> None:
+        self.name, self.granularity = type(denoiser).__name__, granularity
+        self.stacks = find_stacks(denoiser)
+        self.switch = Switch()
+
+    def install(self) -> Callable[[], None]:
+        """Put taps in place of all blocks."""
+        return install_taps(self.stacks, self.switch)
+
+    def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
+        """The blocks that a skipped call passes over."""
+        layout: Layout = trace.layout
+        return layout.blocks[layout.first : layout.last + 1]
+
+    def compute(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the denoiser and keep what leaves the span; the run's first call also learns the layout."""
+        if trace.layout is None:
+            learner = Learner(self.name, self.granularity)
+            output = self._run(learner, forward, args, kwargs)
+            trace.layout, feature = learner.finish()
+            trace.commit(step, feature)
+            return output
+        watch = _Watch(trace, step)
+        output = self._run(watch, forward, args, kwargs)
+        check_count(self.name, step, watch.calls, trace.layout.count)
+        return output
+
+    def forecast(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the denoiser with the span passed over and its output forecast."""
+        return self._run(_Pass(trace, step), forward, args, kwargs)
+
+    def _run(
+        self,
+        handler: Callable[..., Any],
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        self.switch.handler = handler
+        try:
+            return forward(*args, **kwargs)
+        finally:
+            self.switch.handler = None
+
+
+class _Watch:
+    """A computed call after the first: every block runs, the span's output is kept as it passes."""
+
+    def __init__(self, trace: Trace, step: Step) -> None:
+        self.trace, self.step, self.layout = trace, step, trace.layout
+        self.calls = 0
+        self._entered: Feature = ()
+
+    def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call, layout = self.calls, self.layout
+        self.calls += 1
+        if call == layout.first and layout.sources:
+            self._entered = tuple(x.clone() for x in _sources(layout, args, kwargs))
+        output = block(*args, **kwargs)
+        if call == layout.last:
+            feature, _ = unpack(output, type(block).__name__)
+            if layout.sources:
+                feature = tuple(x - e for x, e in zip(feature, self._entered, strict=True))
+            self.trace.commit(self.step, feature)
+        return output
+
+
+class _Pass:
+    """A skipped call: head and tail run, the span is passed over, its last block answers the forecast."""
+
+    def __init__(self, trace: Trace, step: Step) -> None:
+        self.trace, self.step, self.layout = trace, step, trace.layout
+        self.calls = 0
+        self._entered: Feature = ()
+
+    def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call, layout = self.calls, self.layout
+        self.calls += 1
+        if not layout.first <= call <= layout.last:
+            return block(*args, **kwargs)
+        if call == layout.first:
+            self._entered = _sources(layout, args, kwargs)
+        if call < layout.last:
+            return layout.passages[call].answer(args, kwargs)
+        feature = self.trace.forecast(self.step)
+        if layout.sources:
+            feature = tuple(x + e for x, e in zip(feature, self._entered, strict=True))
+        return layout.passages[call].template.pack(feature)
+
+
+def _sources(layout: Layout, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, ...]:
+    return tuple(fetch(slot, args, kwargs) for slot in layout.sources)

@@ -1,0 +1,160 @@
+"""Which steps may be skipped, decided before the run.
+
+The papers use three conventions that are *not* interchangeable, hence three classes instead of one with
+flags: :class:`Stride` anchored at the last step (FORA and TraCache on DiT, where the step counter runs
+down to 0), :class:`Stride` anchored at the first step (PixArt-alpha, Open-Sora), and :class:`Counter`
+(TaylorSeer). The first step of a run is always computed: there is nothing to forecast from.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from foretrace.checks import at_least, one_of
+from foretrace.errors import ClockError, InvalidSetting
+from foretrace.history import Step
+
+Anchor = Literal["first", "last"]
+
+
+class Schedule(ABC):
+    """Decides from the step alone whether it may be skipped; pure, so a run can be tabulated."""
+
+    @property
+    def needs_total(self) -> bool:
+        """Whether the rule counts from the end of the run and so must know its length."""
+        return False
+
+    @abstractmethod
+    def may_skip(self, step: Step, age: int) -> bool:
+        """Whether ``step`` may be forecast; ``age`` is the distance to the last computed step, >= 1."""
+
+    def resolve(self, anchor: Anchor) -> Schedule:
+        """The schedule for a model family whose papers anchor strides at ``anchor``."""
+        return self
+
+    def check(self, total: int | None) -> None:
+        """Raise :class:`InvalidSetting` if the schedule cannot serve a run of ``total`` steps."""
+        if total is None and self.needs_total:
+            raise ClockError(
+                f"{self} counts from the last step, but the number of steps is unknown. "
+                "Pass steps=... to accelerate/attach, or call run.begin(steps=...)."
+            )
+
+    def table(self, total: int) -> list[int]:
+        """The computed step indices of a run of ``total`` steps."""
+        at_least("total", total, 1)
+        self.check(total)
+        computed: list[int] = []
+        for index in range(total):
+            if not computed or not self.may_skip(Step(index, total=total), index - computed[-1]):
+                computed.append(index)
+        return computed
+
+
+@dataclass(frozen=True)
+class Stride(Schedule):
+    """Compute every ``interval``-th step, counted from the first or from the last step of the run.
+
+    ``anchor="last"``: computed iff ``(total - 1 - index) % interval == 0`` (FORA, arXiv:2407.01425, on
+    DiT). ``anchor="first"``: computed iff ``index % interval == 0`` (PixArt-alpha, Open-Sora).
+    """
+
+    interval: int
+    anchor: Anchor = "last"
+
+    def __post_init__(self) -> None:
+        at_least("interval", self.interval, 1)
+        one_of("anchor", self.anchor, ("first", "last"))
+
+    @property
+    def needs_total(self) -> bool:
+        """Only counting from the end needs the length of the run."""
+        return self.anchor == "last" and self.interval > 1
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """See the class."""
+        if self.interval == 1:
+            return False
+        if self.anchor == "first":
+            return step.index % self.interval != 0
+        self.check(step.total)
+        assert step.total is not None
+        return (step.total - 1 - step.index) % self.interval != 0
+
+
+@dataclass(frozen=True)
+class FamilyStride(Schedule):
+    """A stride anchored as the papers anchored it on the model's family; recipes start from it.
+
+    Attaching replaces it by the :class:`Stride` of the family (``models/spec.py``). Tabulated before a
+    model is known, it counts from the last step, as on DiT.
+    """
+
+    interval: int
+
+    def __post_init__(self) -> None:
+        at_least("interval", self.interval, 1)
+
+    def resolve(self, anchor: Anchor) -> Stride:
+        """The stride with the family's anchor."""
+        return Stride(self.interval, anchor)
+
+    def check(self, total: int | None) -> None:
+        """As :class:`Stride` anchored at the last step."""
+        self.resolve("last").check(total)
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """As :class:`Stride` anchored at the last step."""
+        return self.resolve("last").may_skip(step, age)
+
+
+@dataclass(frozen=True)
+class Counter(Schedule):
+    """Compute the first ``warmup`` steps, then every ``interval``-th (TaylorSeer, arXiv:2503.06923)."""
+
+    interval: int
+    warmup: int = 1
+
+    def __post_init__(self) -> None:
+        at_least("interval", self.interval, 1)
+        at_least("warmup", self.warmup, 0)
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """See the class."""
+        return step.index >= self.warmup and age < self.interval
+
+
+@dataclass(frozen=True)
+class Mask(Schedule):
+    """Compute exactly the steps whose indices are given; index 0 must be among them."""
+
+    indices: tuple[int, ...]
+
+    def __init__(self, indices: tuple[int, ...] | list[int] | range) -> None:
+        object.__setattr__(self, "indices", tuple(sorted(set(indices))))
+        if not self.indices:
+            raise InvalidSetting("Mask got no step index; expected at least step 0. Pass Mask([0]).")
+        if any(not isinstance(i, int) or isinstance(i, bool) for i in self.indices):
+            raise InvalidSetting(
+                f"Mask got {list(self.indices)}; expected integers. Pass computed step indices."
+            )
+        if self.indices[0] != 0:
+            raise InvalidSetting(
+                f"Mask starts at step {self.indices[0]}; expected step 0 first, since nothing can be "
+                "forecast before a step was computed. Add 0, and use no negative index."
+            )
+
+    def check(self, total: int | None) -> None:
+        """Raise if an index lies beyond the run."""
+        if total is not None and self.indices[-1] >= total:
+            raise InvalidSetting(
+                f"Mask names step {self.indices[-1]}, but the run has {total} steps "
+                f"(0 to {total - 1}). Drop the indices beyond, or run more steps."
+            )
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """See the class."""
+        return step.index not in self.indices
