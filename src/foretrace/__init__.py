@@ -5,6 +5,7 @@ with foretrace.accelerate(pipe, "tracache", interval=5, order=4) as run:
 print(run.report)
 """
 
+from foretrace.demo.reference import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
 from foretrace.granularity import PerModel as PerModel
 from foretrace.granularity import PerStack as PerStack
@@ -49,4 +50,5 @@ __all__ = [
     "citation",
     "count_call",
     "load_method",
+    "reference",
 ]

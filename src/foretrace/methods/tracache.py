@@ -1,9 +1,10 @@
 """TraCache: Lagrange extrapolation of block outputs, its order chosen by the spread of the increments.
 
-    phi_n(t) = sum_{k=0..n} F(t_k) l_k(t),   l_k(t) = prod_{q != k} (t - t_q) / (t_k - t_q)      (5, 6)
-    n*       = argmin_{n in 1..o} std(eps_n),   eps_n = phi_n(t) - phi_{n-1}(t)                   (7)
+    phi_n(t) = sum_{k=0..n} F(t_k) l_k(t)                         (5, 6)
+    l_k(t)   = prod_{q != k} (t - t_q) / (t_k - t_q)
+    n*       = argmin_{n in 1..o} std(phi_n(t) - phi_{n-1}(t))    (7)
 
-(ICLR 2026 submission 4358). Only the last block's forecast reaches the output, so one site, the stack's
+Only the last block's forecast reaches the output, so one site, the stack's
 output, gives the same picture as all blocks at a fraction of the memory. Not public, and read so: an order n
 is a degree, with n + 1 points (section 3.3; section 4.3 contradicts; ``order_means="points"`` is the other
 reading); phi_0 is the newest computed feature and never a candidate itself; std is taken over all elements

@@ -16,7 +16,8 @@ TIME_ARGUMENTS = ("timestep", "timesteps", "t", "sigma", "sigmas")
 
 def time_argument(denoiser: nn.Module) -> tuple[str, int] | None:
     """Name and position of the time in the signature of the denoiser's ``forward``, or None."""
-    names = list(inspect.signature(denoiser.forward).parameters)
+    written = getattr(denoiser, "_orig_mod", denoiser)  # torch.compile hides the signature
+    names = list(inspect.signature(written.forward).parameters)
     return next(((name, names.index(name)) for name in TIME_ARGUMENTS if name in names), None)
 
 
@@ -35,8 +36,9 @@ def pick_time(where: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, A
 def run_length(scheduler: Any, first: Any) -> int | None:
     """The number of steps from the first call's time to the end of the scheduler's list.
 
-    Equal neighbours in the list are evaluations of one step (Heun). On the CPU the list is searched for
-    the first time, so that a run that starts late (image to image) counts its own steps only.
+    Equal neighbours in the list are evaluations of one step (Heun). A run that starts late (image to
+    image) counts its own steps only: its start is what the pipeline told the scheduler, or else the place
+    of the first time in the list.
     """
     times = getattr(scheduler, "timesteps", None)
     if not isinstance(times, Tensor) or times.ndim != 1 or len(times) == 0:
@@ -45,15 +47,21 @@ def run_length(scheduler: Any, first: Any) -> int | None:
         begin = getattr(scheduler, "begin_index", None) or 0
         return int((len(times) - begin) // getattr(scheduler, "order", 1)) or 1
     values = times.tolist()
-    start = values.index(first) if first in values else _begin_index(scheduler, len(values))
-    values = values[start:]
+    values = values[_start(scheduler, values, first) :]
     return 1 + sum(a != b for a, b in pairwise(values))
 
 
-def _begin_index(scheduler: Any, count: int) -> int:
-    """Where a pipeline told the scheduler to begin (models fed a scaled time cannot be looked up)."""
+def _start(scheduler: Any, values: list[float], first: float) -> int:
+    """Where in the list a run begins.
+
+    Some models are fed a scaled time, t / 1000, whose first value 1.0 can equal the last entry of the
+    list; so a place from which no second step is left is not taken for the start.
+    """
     begin = getattr(scheduler, "begin_index", None)
-    return begin if isinstance(begin, int) and 0 <= begin < count else 0
+    if isinstance(begin, int) and 0 <= begin < len(values):
+        return begin
+    place = values.index(first) if first in values else 0
+    return place if len(set(values[place:])) > 1 else 0
 
 
 class TimeReader:

@@ -1,0 +1,53 @@
+"""foretrace methods: the recipes with equation, paper and settings, read from their files."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from foretrace.methods import COMMON_SETTINGS, available_methods, citation, recipe
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method, in full; all of them if left out.")] = None,
+    cite: Annotated[bool, typer.Option("--cite", help="Print the BibTeX entry instead.")] = False,
+) -> None:
+    """List the methods with equation, paper and settings."""
+    console = Console()
+    names = available_methods() if name is None else [name]
+    for each in names:
+        make = recipe(each)
+        if cite:
+            console.print(citation(each), highlight=False, markup=False, soft_wrap=True)
+            continue
+        page = inspect.getdoc(inspect.getmodule(make)) or ""
+        body = page if name is not None else _summary(page)
+        lines = f"{body}\n\npaper     {_paper(each)}\nsettings  {_settings(make)}"
+        console.print(Panel(Text(lines), title=each, title_align="left"))
+
+
+def _summary(page: str) -> str:
+    """The title line and the equations (the indented lines) of a recipe's page."""
+    title, _, rest = page.partition("\n\n")
+    title = " ".join(title.split())
+    equations = [line for line in rest.splitlines() if re.match(r"\s{4}\S", line)]
+    return "\n".join([title, "", *equations])
+
+
+def _settings(make: Callable[..., Any]) -> str:
+    own = ", ".join(f"{p.name}={p.default!r}" for p in inspect.signature(make).parameters.values())
+    return f"{own}; {', '.join(COMMON_SETTINGS)}"
+
+
+def _paper(name: str) -> str:
+    """Title, place and year out of the BibTeX entry."""
+    fields = dict(re.findall(r"(\w+)\s*=\s*\{(.*)\}", citation(name)))
+    title = fields["title"].replace("{", "").replace("}", "")
+    return f"{title} ({fields.get('journal') or fields.get('note')}, {fields['year']})"

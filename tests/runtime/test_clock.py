@@ -1,0 +1,123 @@
+"""From times to steps, branches and runs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretrace.errors import ClockError
+from foretrace.runtime.clock import Clock, begin, restarts, tick
+from foretrace.runtime.times import TimeReader, pick_time, run_length
+
+
+def follow(times: list[float]) -> list[tuple[int, int, int]]:
+    """(run, step, branch) of every call, as a session drives the clock."""
+    clock, run, seen = Clock(), 0, []
+    for time in times:
+        if restarts(clock, time):
+            clock, run = begin(clock, None), run + 1
+        clock = tick(clock, time)
+        seen.append((run, clock.index, clock.branch))
+    return seen
+
+
+falling = st.lists(st.floats(0, 1000), min_size=2, max_size=30, unique=True).map(
+    lambda times: sorted(times, reverse=True)
+)
+
+
+@given(falling, st.integers(1, 3), st.integers(1, 3), st.booleans())
+def test_steps_branches_and_runs(times: list[float], branches: int, runs: int, rising: bool) -> None:
+    times = times[::-1] if rising else times
+    calls = [time for time in times for _ in range(branches)]
+    expected = [
+        (run, step, branch) for run in range(runs) for step in range(len(times)) for branch in range(branches)
+    ]
+    assert follow(calls * runs) == expected
+
+
+@given(falling, st.integers(1, 29))
+def test_a_run_cut_off_after_its_second_step_is_over(times: list[float], cut: int) -> None:
+    cut = max(2, min(cut, len(times)))
+    assert follow(times[:cut] + times)[cut:] == [(1, i, 0) for i in range(len(times))]
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [DDIMScheduler(), DPMSolverMultistepScheduler(), UniPCMultistepScheduler(),
+     FlowMatchEulerDiscreteScheduler(shift=3.0), HeunDiscreteScheduler()],
+    ids=lambda s: type(s).__name__,
+)  # fmt: skip
+def test_the_length_of_a_run_is_the_number_of_distinct_times(scheduler) -> None:
+    scheduler.set_timesteps(12)
+    times = scheduler.timesteps.tolist()
+    assert run_length(scheduler, times[0]) == 12
+    steps = {step for _, step, _ in follow(times)}
+    assert len(steps) == 12
+    # a late start, as image to image does, counts only its own steps
+    late = next(t for t in times if t < 600)
+    assert run_length(scheduler, late) == len({t for t in times if t <= late})
+
+
+def test_a_model_fed_scaled_times_starts_where_the_pipeline_told_the_scheduler() -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(10)
+    assert run_length(scheduler, float(scheduler.timesteps[0]) / 1000) == 10
+    scheduler.set_begin_index(4)
+    assert run_length(scheduler, float(scheduler.timesteps[4]) / 1000) == 6
+
+
+def test_times_are_read_in_any_form() -> None:
+    reader = TimeReader()
+    assert reader.read(7, None) == 7.0
+    assert reader.read(0.25, None) == 0.25
+    assert reader.read(torch.tensor(981), None) == 981.0
+    assert reader.read(torch.tensor([3.0, 3.0]), None) == 3.0
+    # first-frame tokens of an image-to-video model are clean, time 0
+    assert reader.read(torch.tensor([[0.0, 500.0], [0.0, 500.0]]), None) == 500.0
+    assert reader.synchronisations == 0
+
+
+class FakeCuda(torch.Tensor):
+    """A CPU tensor that says it lives on a GPU and counts how often its values are asked for."""
+
+    reads = 0
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return torch.device("cuda")
+
+    def tolist(self) -> list[float]:
+        FakeCuda.reads += 1
+        return torch.Tensor.tolist(self.as_subclass(torch.Tensor))
+
+
+def test_on_a_gpu_the_schedulers_index_is_read_instead_of_the_tensor() -> None:
+    class Scheduler:
+        timesteps = torch.tensor([9.0, 6.0, 3.0]).as_subclass(FakeCuda)
+        step_index: int | None = None
+
+    scheduler, reader = Scheduler(), TimeReader()
+    time = torch.tensor([9.0]).as_subclass(FakeCuda)
+    FakeCuda.reads = 0
+    seen = []
+    for index in (None, None, 1, 2):
+        scheduler.step_index = index
+        seen.append(reader.read(time, scheduler))
+    assert seen == [9.0, 9.0, 6.0, 3.0]
+    assert FakeCuda.reads == 1, "once per run, to copy the list"
+    assert reader.synchronisations == 1
+
+
+def test_a_call_without_its_time_is_named() -> None:
+    with pytest.raises(ClockError, match="'timestep'"):
+        pick_time(("timestep", 1), (torch.zeros(1),), {})
