@@ -37,7 +37,9 @@ class Family:
 
     def model(self, seed: int = 0) -> nn.Module:
         """The model with random weights of seed ``seed``."""
-        return randomise(self.build(), seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)  # biases are drawn by the constructors
+            return randomise(self.build(), seed)
 
 
 def randomise(model: nn.Module, seed: int) -> nn.Module:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -67,6 +68,8 @@ def count_call(
         for block in dict.fromkeys(blocks):
             for handle in inside.watch(block):
                 stack.callback(handle.remove)
+        # The counter knows only some fused attention kernels, but every matmul of the plain one.
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         # Tensors with values keep them: models branch on masks and lengths.
         args, kwargs = pytree.tree_map(_valued(device), (tuple(args), kwargs))
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))

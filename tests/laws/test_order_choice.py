@@ -38,7 +38,7 @@ def literal_orders(points: list[tuple[int, Tensor]], t: int, order: int, per_sam
 def trajectory(count: int, seed: int, roughness: float) -> list[Tensor]:
     """A smooth path with noise whose size differs between samples, so that their best orders do."""
     generator = torch.Generator().manual_seed(seed)
-    a, b, noise = torch.randn(3, 3, 4, 5, generator=generator, dtype=torch.float64)
+    a, b = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
     scale = torch.tensor([0.0, 0.1, 1.0], dtype=torch.float64).reshape(3, 1, 1) * roughness
     return [
         a * torch.sin(0.2 * i + b) + scale * torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)

@@ -91,17 +91,8 @@ def _accuracy(judge: Any, row: Row, labels: list[int]) -> float:
 
 def _table(numbers: list[dict[str, Any]], steps: int, samples: int) -> Table:
     table = Table(title=f"shapes-dit, DDIM-{steps}, guidance {GUIDANCE:g}, {samples} pictures a method")
-    for name in (
-        "method",
-        "computed",
-        "GMACs",
-        "fewer",
-        "seconds",
-        "speed-up",
-        "relative L2",
-        "PSNR",
-        "accuracy",
-    ):
+    columns = "method,computed,GMACs,fewer,seconds,speed-up,relative L2,PSNR,accuracy"
+    for name in columns.split(","):
         table.add_column(name, justify="left" if name == "method" else "right")
     for n in numbers:
         low, high = n["speedup_spread"]

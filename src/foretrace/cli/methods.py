@@ -48,6 +48,7 @@ def _settings(make: Callable[..., Any]) -> str:
 
 def _paper(name: str) -> str:
     """Title, place and year out of the BibTeX entry."""
-    fields = dict(re.findall(r"(\w+)\s*=\s*\{(.*)\}", citation(name)))
+    entry = " ".join(citation(name).split())
+    fields = dict(re.findall(r"(\w+) = \{(.*?)\}(?=,? (?:\w+ = |\}$))", entry))
     title = fields["title"].replace("{", "").replace("}", "")
     return f"{title} ({fields.get('journal') or fields.get('note')}, {fields['year']})"

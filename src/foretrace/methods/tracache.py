@@ -23,7 +23,8 @@ from foretrace.schedule import Anchor, FamilyStride, Stride
 
 CITATION = """
 @misc{du2025tracache,
-  title  = {{TraCache}: Trajectory-Based Feature Caching for Diffusion Transformers},
+  title  = {{TraCache}: Trajectory-Aware Feature Prediction for Training-Free
+            Diffusion Transformer Acceleration},
   author = {Du, Chenxi and Deng, Yongheng and Ren, Ju and Zhang, Yaoxue},
   note   = {OpenReview td24jA8Kui, ICLR 2026 submission 4358},
   year   = {2025}

@@ -1,0 +1,98 @@
+"""The folder is the registry: every file under methods/ is a method, described by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import foretrace as ft
+import foretrace.methods as registry
+from foretrace.errors import UnknownMethod
+from foretrace.granularity import parse_granularity
+from tiny import FAMILIES, sample
+
+
+def test_the_files_are_the_methods() -> None:
+    folder = Path(registry.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert set(ft.available_methods()) == files
+    assert files >= {"fora", "tracache"}
+
+
+@pytest.mark.parametrize("name", ft.available_methods())
+def test_a_recipe_describes_itself(name: str) -> None:
+    page = inspect.getmodule(registry.recipe(name)).__doc__
+    assert re.search(r"^ {4}\S", page, re.MULTILINE), "an equation, indented"
+    assert re.match(r"@\w+\{.*year\s*=", ft.citation(name), re.DOTALL)
+    assert ft.citation(ft.load_method(name)) == ft.citation(name)
+
+
+@pytest.mark.parametrize("name", ft.available_methods())
+def test_a_method_is_plain_frozen_data(name: str) -> None:
+    method = ft.load_method(name)
+    assert method == ft.load_method(name)
+    assert method.name == name
+    assert isinstance(hash(method), int)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ft.available_methods())
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.name)
+@pytest.mark.parametrize("granularity", ["model", "stack", "stack(1,1):residual"])
+def test_every_method_runs_on_every_family(name: str, family, granularity: str) -> None:
+    """Skips, is finite, repeats itself, and stays within reach of the uncached run."""
+    model = family.model()
+    uncached = sample(family, model, 9)
+    with ft.accelerate(model, name, interval=3, granularity=granularity, steps=9) as run:
+        first = sample(family, model, 9)
+        assert torch.equal(sample(family, model, 9), first)
+    assert len(run.report.skipped) >= 4
+    assert torch.isfinite(first).all()
+    assert float((first - uncached).norm() / uncached.norm()) < 1.0
+
+
+@pytest.mark.parametrize("name", ft.available_methods())
+def test_interval_one_is_uncached(name: str) -> None:
+    family = FAMILIES["dit"]
+    model = family.model()
+    with ft.accelerate(model, name, interval=1):
+        cached = sample(family, model)
+    assert torch.equal(cached, sample(family, model))
+
+
+def test_settings_reach_the_parts() -> None:
+    method = ft.load_method("tracache", interval=4, order=3, over="batch", anchor="first",
+                            granularity=ft.PerModel(), history_dtype="bfloat16")  # fmt: skip
+    assert method == ft.Method(
+        ft.Stride(4, "first"), ft.AdaptiveLagrange(3, "batch"), ft.PerModel(), torch.bfloat16, "tracache"
+    )
+    assert ft.load_method("tracache", order=3, select="fixed").predictor == ft.Lagrange(3)
+    assert ft.load_method("tracache", order=3, order_means="points").predictor == ft.AdaptiveLagrange(2)
+    assert ft.load_method("tracache", order=0).predictor == ft.Lagrange(0)
+    assert ft.load_method("fora").schedule.table(50) == ft.Stride(3, "last").table(50)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model", ft.PerModel()),
+        ("model:residual", ft.PerModel("residual")),
+        ("stack", ft.PerStack()),
+        ("stack(2)", ft.PerStack(2)),
+        ("Stack(1, 2):residual", ft.PerStack(1, 2, "residual")),
+        (ft.PerStack(3), ft.PerStack(3)),
+    ],
+)
+def test_granularities_have_a_short_spelling(text, expected) -> None:
+    assert parse_granularity(text) == expected
+
+
+def test_an_unknown_method_has_no_citation() -> None:
+    with pytest.raises(UnknownMethod, match="fora, tracache"):
+        ft.citation("nobody2024")
