@@ -18,6 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
+from foretrace.errors import UnsupportedModel
+
 LINEAR_OPERATORS = frozenset({"mm", "addmm", "convolution", "_convolution", "_scaled_mm"})
 """aten operators that linear and convolution layers end in; batched matmuls are attention."""
 
@@ -58,6 +60,9 @@ def count_call(
 
     Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter.
     ``forward`` replaces the denoiser's own one. Compiled blocks are counted as written.
+
+    Raises:
+        UnsupportedModel: the denoiser looks at values that are not there.
     """
     device = next((p.device for p in denoiser.parameters()), torch.device("cpu"))
     counter = FlopCounterMode(display=False)
@@ -75,7 +80,13 @@ def count_call(
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         args, kwargs = pytree.tree_map(_valueless(device), (args, kwargs))
         stack.enter_context(counter)
-        (forward or denoiser.forward)(*args, **kwargs)
+        try:
+            (forward or denoiser.forward)(*args, **kwargs)
+        except Exception as error:
+            raise UnsupportedModel(
+                f"{type(denoiser).__name__} cannot be counted without data: {error}; expected a forward that "
+                "looks at shapes only. Pass the tensors it looks at with their values."
+            ) from error
         return CallMacs(_macs(counter), inside.macs)
 
 

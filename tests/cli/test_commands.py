@@ -28,6 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pixels(path: Path) -> tuple[tuple[int, int], bytes]:
+    with Image.open(path) as picture:
+        return picture.size, picture.tobytes()
+
+
 def invoke(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "500"})
 
@@ -48,7 +53,7 @@ def test_run_saves_pictures_and_a_report(folder: Path, tmp_path: Path) -> None:
     assert "█" in result.output
     pictures = sorted(out.glob("*.png"))
     assert [p.name for p in pictures] == ["tracache-0-0.png", "tracache-0-1.png"]
-    assert Image.open(pictures[0]).size == (8, 8)
+    assert pixels(pictures[0])[0] == (8, 8)
     report = json.loads((out / "tracache-0.json").read_text())
     assert report["computed"] == ft.Stride(3, "last").table(8)
     assert report["settings"] == {"interval": 3, "order": 2}
@@ -60,7 +65,7 @@ def test_run_without_a_method_is_the_uncached_pipeline(folder: Path, tmp_path: P
         words = ("--steps", 4, "--out", tmp_path, *(("--set", "interval=1") if method == "fora" else ()))
         assert invoke("run", "--model", folder, "--method", method, *words).exit_code == 0
     for i in range(4):
-        plain, cached = (Image.open(tmp_path / f"{m}-0-{i}.png").tobytes() for m in ("none", "fora"))
+        plain, cached = (pixels(tmp_path / f"{method}-0-{i}.png") for method in ("none", "fora"))
         assert plain == cached
 
 
@@ -112,7 +117,14 @@ def test_methods_lists_every_recipe_with_equation_paper_and_settings() -> None:
 
 
 def test_settings_are_read_as_values() -> None:
-    pairs = ["interval=5", "alpha=0.5", "select=fixed", "indices=(0, 3)", "anchor=None", "granularity=stack(1,1)"]
+    pairs = [
+        "interval=5",
+        "alpha=0.5",
+        "select=fixed",
+        "indices=(0, 3)",
+        "anchor=None",
+        "granularity=stack(1,1)",
+    ]
     assert parse_settings(pairs) == {
         "interval": 5, "alpha": 0.5, "select": "fixed", "indices": (0, 3), "anchor": None,
         "granularity": "stack(1,1)",

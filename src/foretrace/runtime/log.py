@@ -37,10 +37,8 @@ def example_of(
     """The shapes of a call, as tensors on the meta device; short integer tensors as they are."""
 
     def light(x: Any) -> Any:
-        if not isinstance(x, Tensor):
+        if not isinstance(x, Tensor) or (not x.is_floating_point() and x.numel() <= SMALL):
             return x
-        if not x.is_floating_point() and x.device.type == "cpu" and x.numel() <= SMALL:
-            return x.detach().clone()
         return torch.empty_like(x, device="meta")
 
     return Example(pytree.tree_map(light, args), pytree.tree_map(light, kwargs), skipped)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
+from foretrace.errors import UnsupportedModel
 from foretrace.macs import CallMacs, Macs, count_call
 from foretrace.method import Method
 from foretrace.runtime.log import Call, Example, RunLog
@@ -110,11 +111,15 @@ class Report:
         if not self.calls:
             return f"{self.method.name}: no call yet"
         steps = len(self.computed) + len(self.skipped)
+        try:
+            macs = f"{self.macs / 1e9:.4g} G of {self.macs_full / 1e9:.4g} G "
+            macs += f"({self.macs_full / max(self.macs, 1):.2f}x fewer)"
+        except UnsupportedModel as error:
+            macs = str(error)
         lines = [
             f"{self.method.name}: {len(self.computed)} of {steps} steps computed",
             f"  {self.strip}",
-            f"  MACs     {self.macs / 1e9:.4g} G of {self.macs_full / 1e9:.4g} G "
-            f"({self.macs_full / max(self.macs, 1):.2f}x fewer)",
+            f"  MACs     {macs}",
             f"  seconds  {self.seconds:.3g}   (call: computed {1e3 * self.call_seconds(False):.3g} ms, "
             f"skipped {1e3 * self.call_seconds(True):.3g} ms)",
             f"  history  {self.history_bytes / 2**20:.3g} MiB",

@@ -52,6 +52,8 @@ class Tap(nn.Module):
         own["_inner"], own["_switch"] = inner, switch
 
     def __getattr__(self, name: str) -> Any:
+        if "_inner" not in self.__dict__:  # while being built or copied
+            raise AttributeError(name)
         return getattr(self.__dict__["_inner"], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
