@@ -5,6 +5,11 @@ with foretrace.accelerate(pipe, "tracache", interval=5, order=4) as run:
 print(run.report)
 """
 
+from foretrace.combinators import Blend as Blend
+from foretrace.combinators import Centered as Centered
+from foretrace.combinators import ClampGain as ClampGain
+from foretrace.combinators import Damped as Damped
+from foretrace.combinators import Warped as Warped
 from foretrace.demo.reference import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
 from foretrace.granularity import PerModel as PerModel
@@ -15,14 +20,20 @@ from foretrace.method import Method as Method
 from foretrace.methods import available_methods as available_methods
 from foretrace.methods import citation as citation
 from foretrace.methods import load_method as load_method
+from foretrace.predictor import AdamsBashforth as AdamsBashforth
 from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
+from foretrace.predictor import Chebyshev as Chebyshev
+from foretrace.predictor import FoCa as FoCa
+from foretrace.predictor import Hermite as Hermite
 from foretrace.predictor import Lagrange as Lagrange
 from foretrace.predictor import LinearPredictor as LinearPredictor
 from foretrace.predictor import Predictor as Predictor
 from foretrace.predictor import Reuse as Reuse
+from foretrace.predictor import Taylor as Taylor
 from foretrace.runtime import accelerate as accelerate
 from foretrace.runtime import attach as attach
 from foretrace.schedule import Counter as Counter
+from foretrace.schedule import Growing as Growing
 from foretrace.schedule import Mask as Mask
 from foretrace.schedule import Schedule as Schedule
 from foretrace.schedule import Stride as Stride
@@ -30,9 +41,18 @@ from foretrace.schedule import Stride as Stride
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdamsBashforth",
     "AdaptiveLagrange",
+    "Blend",
+    "Centered",
+    "Chebyshev",
+    "ClampGain",
     "Counter",
+    "Damped",
+    "FoCa",
     "ForetraceError",
+    "Growing",
+    "Hermite",
     "Lagrange",
     "LinearPredictor",
     "Mask",
@@ -44,6 +64,8 @@ __all__ = [
     "Schedule",
     "Step",
     "Stride",
+    "Taylor",
+    "Warped",
     "accelerate",
     "attach",
     "available_methods",

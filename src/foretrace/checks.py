@@ -25,3 +25,12 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         raise InvalidSetting(f"{name} got {value!r}; expected one of {listed}. Pass one of these.")
+
+
+def between(name: str, value: object, lowest: float, highest: float) -> None:
+    """Raise :class:`InvalidSetting` unless ``value`` is a number from ``lowest`` to ``highest``."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not lowest <= value <= highest:
+        raise InvalidSetting(
+            f"{name} got {value!r}; expected a number from {lowest:g} to {highest:g}. Pass one within."
+        )

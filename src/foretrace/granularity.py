@@ -53,7 +53,7 @@ class PerStack(Granularity):
 _SPELLING = re.compile(r"^(model|stack)(?:\((\d+)(?:,\s*(\d+))?\))?(?::(output|residual))?$")
 
 
-def parse_granularity(text: str | Granularity) -> Granularity:
+def parse_granularity(text: object) -> Granularity:
     """Read the short spelling used on the command line: ``model``, ``stack``, ``stack(1,1):residual``."""
     if isinstance(text, Granularity):
         return text

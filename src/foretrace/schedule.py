@@ -8,11 +8,12 @@ down to 0), :class:`Stride` anchored at the first step (PixArt-alpha, Open-Sora)
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
-from foretrace.checks import at_least, one_of
+from foretrace.checks import at_least, between, one_of
 from foretrace.errors import ClockError, InvalidSetting
 from foretrace.history import Step
 
@@ -125,6 +126,32 @@ class Counter(Schedule):
     def may_skip(self, step: Step, age: int) -> bool:
         """See the class."""
         return step.index >= self.warmup and age < self.interval
+
+
+@dataclass(frozen=True)
+class Growing(Schedule):
+    """Compute ``warmup`` steps, then leave gaps that grow (Spectrum, arXiv:2603.01623, as released).
+
+    The gap starts at ``window`` and grows by ``flex`` with every computed step after the warm-up; its whole
+    part counts.
+    """
+
+    warmup: int = 5
+    window: float = 2.0
+    flex: float = 0.75
+
+    def __post_init__(self) -> None:
+        at_least("warmup", self.warmup, 1)
+        between("window", self.window, 1.0, 1e3)
+        between("flex", self.flex, 0.0, 1e3)
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """See the class."""
+        computed, gap = self.warmup - 1, self.window
+        while computed < step.index:
+            computed += math.floor(round(gap, 3))
+            gap += self.flex
+        return step.index >= self.warmup and computed != step.index
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def load_method(name: str, **settings: Setting) -> Method:
     method = dataclasses.replace(make(**own), name=name)
     granularity = settings.get("granularity")
     if granularity is not None:
-        method = dataclasses.replace(method, granularity=parse_granularity(granularity))  # type: ignore[arg-type]
+        method = dataclasses.replace(method, granularity=parse_granularity(granularity))
     if settings.get("history_dtype") is not None:
         method = dataclasses.replace(method, history_dtype=_dtype(settings["history_dtype"]))
     return method

@@ -3,5 +3,10 @@
 from foretrace.predictor.adaptive import AdaptiveLagrange as AdaptiveLagrange
 from foretrace.predictor.base import LinearPredictor as LinearPredictor
 from foretrace.predictor.base import Predictor as Predictor
+from foretrace.predictor.chebyshev import Chebyshev as Chebyshev
+from foretrace.predictor.foca import FoCa as FoCa
 from foretrace.predictor.lagrange import Lagrange as Lagrange
+from foretrace.predictor.multistep import AdamsBashforth as AdamsBashforth
 from foretrace.predictor.reuse import Reuse as Reuse
+from foretrace.predictor.taylor import Hermite as Hermite
+from foretrace.predictor.taylor import Taylor as Taylor
