@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from foretrace.errors import InvalidSetting
@@ -29,8 +30,8 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
 
 def between(name: str, value: object, lowest: float, highest: float) -> None:
     """Raise :class:`InvalidSetting` unless ``value`` is a number from ``lowest`` to ``highest``."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not lowest <= value <= highest:
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not lowest <= number <= highest:
         raise InvalidSetting(
             f"{name} got {value!r}; expected a number from {lowest:g} to {highest:g}. Pass one within."
         )
