@@ -116,6 +116,19 @@ def test_methods_lists_every_recipe_with_equation_paper_and_settings() -> None:
     assert "expected one of" in refused("methods", "nothing")
 
 
+def test_weights_of_a_method_on_its_schedule() -> None:
+    result = invoke("methods", "--weights", "tracache", "--set", "select=fixed", "--set", "order=1",
+                    "--set", "interval=4", "--steps", 10)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines() if "+" in line]
+    computed = ft.Stride(4, "last").table(10)
+    assert [int(line[1]) for line in lines] == [t for t in range(10) if t not in computed]
+    # step 8 from the points 5 and 1, written as on paper: 1 + 3/4 and -3/4
+    assert lines[-1][3:8] == ["5", "1", "│", "+1.7500", "-0.7500"]
+    assert "2.500" in lines[-1]
+    assert "depend on the features" in refused("methods", "--weights", "tracache")
+
+
 def test_settings_are_read_as_values() -> None:
     pairs = [
         "interval=5",

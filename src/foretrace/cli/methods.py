@@ -12,15 +12,24 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from foretrace.methods import COMMON_SETTINGS, available_methods, citation, recipe
+from foretrace.cli.settings import parse_settings
+from foretrace.cli.weights import weight_table
+from foretrace.methods import COMMON_SETTINGS, available_methods, citation, load_method, recipe
 
 
 def methods(
     name: Annotated[str | None, typer.Argument(help="One method, in full; all of them if left out.")] = None,
     cite: Annotated[bool, typer.Option("--cite", help="Print the BibTeX entry instead.")] = False,
+    weights: Annotated[str | None, typer.Option(help="Print this method's weights on its schedule.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting for --weights.")] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of the run for --weights.")] = 50,
 ) -> None:
     """List the methods with equation, paper and settings."""
     console = Console()
+    if weights is not None:
+        method = load_method(weights, **parse_settings(set_ or []))  # type: ignore[arg-type]
+        console.print(weight_table(method, steps))
+        return
     names = available_methods() if name is None else [name]
     for each in names:
         make = recipe(each)
