@@ -9,7 +9,7 @@ from foretrace.errors import InvalidSetting
 
 
 def at_least(name: str, value: object, lowest: int) -> None:
-    """Raise :class:`InvalidSetting` unless ``value`` is an integer of at least ``lowest``."""
+    """Raise `InvalidSetting` unless ``value`` is an integer of at least ``lowest``."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidSetting(
             f"{name} got {value!r} ({type(value).__name__}); expected an integer >= {lowest}."
@@ -22,14 +22,14 @@ def at_least(name: str, value: object, lowest: int) -> None:
 
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise :class:`InvalidSetting` unless ``value`` is one of ``choices``."""
+    """Raise `InvalidSetting` unless ``value`` is one of ``choices``."""
     if value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         raise InvalidSetting(f"{name} got {value!r}; expected one of {listed}. Pass one of these.")
 
 
 def between(name: str, value: object, lowest: float, highest: float) -> None:
-    """Raise :class:`InvalidSetting` unless ``value`` is a number from ``lowest`` to ``highest``."""
+    """Raise `InvalidSetting` unless ``value`` is a number from ``lowest`` to ``highest``."""
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     if not lowest <= number <= highest:
         raise InvalidSetting(

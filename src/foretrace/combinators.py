@@ -1,6 +1,6 @@
 """Predictors made of predictors. Each is again a table of weights, so the forecast stays one fused sum.
 
-They take any :class:`LinearPredictor`; ``base`` is the wrapped one. F_1 is the newest point.
+They take any `LinearPredictor`; ``base`` is the wrapped one. F_1 is the newest point.
 """
 
 from __future__ import annotations

@@ -83,10 +83,13 @@ def weighted_sum(weights: Sequence[float], tensors: Sequence[Tensor], dtype: tor
 
 
 def weighted_rows(weights: Tensor, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """As :func:`weighted_sum`, with weights of shape (batch, points): each sample has its own."""
+    """As `weighted_sum`, with weights of shape (batch, points): each sample has its own."""
     accumulate = torch.promote_types(dtype, torch.float32)
     rows = (-1, *(1,) * (tensors[0].ndim - 1))
-    weights = weights.to(device=tensors[0].device, dtype=accumulate)
+    weights = weights.to(accumulate)
+    if tensors[0].device.type == "cuda":  # from pinned memory the copy does not wait for the GPU
+        weights = weights.pin_memory()
+    weights = weights.to(tensors[0].device, non_blocking=True)
     total = tensors[0].to(accumulate, copy=True).mul_(weights[:, 0].reshape(rows))
     for i, tensor in enumerate(tensors[1 : weights.shape[1]], start=1):
         total.addcmul_(tensor.to(accumulate), weights[:, i].reshape(rows))

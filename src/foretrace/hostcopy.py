@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class HostCopy:
-    """A small tensor copied to the host without blocking; :meth:`rows` waits for it if it must."""
+    """A small tensor copied to the host without blocking; `rows` waits for it if it must."""
 
     def __init__(self, values: Tensor) -> None:
         self._arrived: torch.cuda.Event | None = None

@@ -1,8 +1,8 @@
 """Which steps may be skipped, decided before the run.
 
 The papers use three conventions that are *not* interchangeable, hence three classes instead of one with
-flags: :class:`Stride` anchored at the last step (FORA and TraCache on DiT, where the step counter runs
-down to 0), :class:`Stride` anchored at the first step (PixArt-alpha, Open-Sora), and :class:`Counter`
+flags: `Stride` anchored at the last step (FORA and TraCache on DiT, where the step counter runs
+down to 0), `Stride` anchored at the first step (PixArt-alpha, Open-Sora), and `Counter`
 (TaylorSeer). The first step of a run is always computed: there is nothing to forecast from.
 """
 
@@ -37,11 +37,11 @@ class Schedule(ABC):
         return self
 
     def check(self, total: int | None) -> None:
-        """Raise :class:`InvalidSetting` if the schedule cannot serve a run of ``total`` steps."""
+        """Raise `InvalidSetting` if the schedule cannot serve a run of ``total`` steps."""
         if total is None and self.needs_total:
             raise ClockError(
-                f"{self} counts from the last step, but the number of steps is unknown. "
-                "Pass steps=... to accelerate/attach, or call run.begin(steps=...)."
+                f"{self} got a run of unknown length; expected the number of steps, which its rule needs. "
+                "Pass steps=... to accelerate or attach."
             )
 
     def table(self, total: int) -> list[int]:
@@ -90,7 +90,7 @@ class Stride(Schedule):
 class FamilyStride(Schedule):
     """A stride anchored as the papers anchored it on the model's family; recipes start from it.
 
-    Attaching replaces it by the :class:`Stride` of the family (``models/spec.py``). Tabulated before a
+    Attaching replaces it by the `Stride` of the family (``models/spec.py``). Tabulated before a
     model is known, it counts from the last step, as on DiT.
     """
 
@@ -104,11 +104,11 @@ class FamilyStride(Schedule):
         return Stride(self.interval, anchor)
 
     def check(self, total: int | None) -> None:
-        """As :class:`Stride` anchored at the last step."""
+        """As `Stride` anchored at the last step."""
         self.resolve("last").check(total)
 
     def may_skip(self, step: Step, age: int) -> bool:
-        """As :class:`Stride` anchored at the last step."""
+        """As `Stride` anchored at the last step."""
         return self.resolve("last").may_skip(step, age)
 
 

@@ -131,7 +131,7 @@ def test_a_shape_change_inside_a_run(model, granularity, at: int) -> None:
 def test_a_loop_longer_than_it_said(model) -> None:
     with ft.accelerate(model, "fora", anchor="last", steps=5) as run:
         sample(DIT, model, steps=5)
-        with pytest.raises(ClockError, match=r"call 6 of a run of steps=5"):
+        with pytest.raises(ClockError, match=r"step 6 of a run of steps=5"):
             sample(DIT, model, steps=8)
         run.begin(steps=8)
         sample(DIT, model, steps=8)

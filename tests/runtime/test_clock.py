@@ -59,32 +59,46 @@ def test_a_run_cut_off_after_its_second_step_is_over(times: list[float], cut: in
 )  # fmt: skip
 def test_the_length_of_a_run_is_the_number_of_distinct_times(scheduler) -> None:
     scheduler.set_timesteps(12)
-    times = scheduler.timesteps.tolist()
-    assert run_length(scheduler, times[0]) == 12
+    times = TimeReader().host_list(scheduler)
+    assert run_length(scheduler, times, times[0]) == 12
     steps = {step for _, step, _ in follow(times)}
     assert len(steps) == 12
     # a late start, as image to image does, counts only its own steps
     late = next(t for t in times if t < 600)
-    assert run_length(scheduler, late) == len({t for t in times if t <= late})
+    assert run_length(scheduler, times, late) == len({t for t in times if t <= late})
 
 
 def test_a_model_fed_scaled_times_starts_where_the_pipeline_told_the_scheduler() -> None:
     scheduler = FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(10)
-    assert run_length(scheduler, float(scheduler.timesteps[0]) / 1000) == 10
+    times = scheduler.timesteps.tolist()
+    assert run_length(scheduler, times, times[0] / 1000) == 10
     scheduler.set_begin_index(4)
-    assert run_length(scheduler, float(scheduler.timesteps[4]) / 1000) == 6
+    assert run_length(scheduler, times, times[4] / 1000) == 6
 
 
 def test_times_are_read_in_any_form() -> None:
     reader = TimeReader()
-    assert reader.read(7, None) == 7.0
-    assert reader.read(0.25, None) == 0.25
-    assert reader.read(torch.tensor(981), None) == 981.0
-    assert reader.read(torch.tensor([3.0, 3.0]), None) == 3.0
+    assert reader.read(7, None).given == 7.0
+    assert reader.read(0.25, None).given == 0.25
+    assert reader.read(torch.tensor(981), None).given == 981.0
+    assert reader.read(torch.tensor([3.0, 3.0]), None).given == 3.0
     # first-frame tokens of an image-to-video model are clean, time 0
-    assert reader.read(torch.tensor([[0.0, 500.0], [0.0, 500.0]]), None) == 500.0
+    assert reader.read(torch.tensor([[0.0, 500.0], [0.0, 500.0]]), None).given == 500.0
     assert reader.synchronisations == 0
+
+
+def test_steps_that_round_to_one_time_stay_apart() -> None:
+    """A pipeline in bf16 gives neighbouring steps of a shifted schedule the same time."""
+    scheduler, reader = FlowMatchEulerDiscreteScheduler(shift=7.0), TimeReader()
+    scheduler.set_timesteps(50)
+    times = (scheduler.timesteps / 1000).bfloat16()
+    assert len(set(times.tolist())) < 50, "the case must have times that round to the same number"
+    clock, sample = Clock(), torch.zeros(1, 2)
+    for i, t in enumerate(scheduler.timesteps):
+        clock = tick(clock, reader.read(times[i], scheduler))
+        sample = scheduler.step(torch.zeros(1, 2), t, sample, return_dict=False)[0]
+    assert clock.index == 49
 
 
 class FakeCuda(torch.Tensor):
@@ -100,22 +114,40 @@ class FakeCuda(torch.Tensor):
         FakeCuda.reads += 1
         return torch.Tensor.tolist(self.as_subclass(torch.Tensor))
 
+    def __float__(self) -> float:
+        FakeCuda.reads += 1
+        return float(self.as_subclass(torch.Tensor))
+
+
+class OnGpu:
+    """A scheduler with its list on the fake GPU."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.timesteps = torch.tensor(times).as_subclass(FakeCuda)
+        self.step_index: int | None = None
+
 
 def test_on_a_gpu_the_schedulers_index_is_read_instead_of_the_tensor() -> None:
-    class Scheduler:
-        timesteps = torch.tensor([9.0, 6.0, 3.0]).as_subclass(FakeCuda)
-        step_index: int | None = None
-
-    scheduler, reader = Scheduler(), TimeReader()
-    time = torch.tensor([9.0]).as_subclass(FakeCuda)
+    scheduler, reader = OnGpu([9.0, 6.0, 3.0]), TimeReader()
     FakeCuda.reads = 0
     seen = []
     for index in (None, None, 1, 2):
         scheduler.step_index = index
-        seen.append(reader.read(time, scheduler))
+        seen.append(reader.read(torch.tensor([9.0]).as_subclass(FakeCuda), scheduler).scheduled)
     assert seen == [9.0, 9.0, 6.0, 3.0]
     assert FakeCuda.reads == 1, "once per run, to copy the list"
     assert reader.synchronisations == 1
+
+
+def test_a_scheduler_that_nobody_steps_does_not_hide_the_steps() -> None:
+    """A loop of one's own beside a pipeline: after a while the tensor itself is read, and counted."""
+    scheduler, reader, clock = OnGpu([9.0, 6.0, 3.0]), TimeReader(), Clock()
+    steps = []
+    for time in torch.linspace(900.0, 0.0, 20):
+        clock = tick(clock, reader.read(time.as_subclass(FakeCuda), scheduler))
+        steps.append(clock.index)
+    assert steps[-1] > 10
+    assert reader.synchronisations > 1
 
 
 def test_a_call_without_its_time_is_named() -> None:

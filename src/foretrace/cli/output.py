@@ -10,7 +10,7 @@ from foretrace.errors import LoadError
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make ``folder`` and prove that files can be written there; raise :class:`LoadError` if not."""
+    """Make ``folder`` and prove that files can be written there; raise `LoadError` if not."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

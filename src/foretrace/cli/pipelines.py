@@ -27,7 +27,7 @@ def load_pipeline(model: str, device: str | None, dtype: str) -> Any:
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
     try:
-        return DiffusionPipeline.from_pretrained(model, torch_dtype=precision).to(place)
+        return DiffusionPipeline.from_pretrained(model, dtype=precision).to(place)
     except (RuntimeError, AssertionError) as error:
         if "cuda" in place or "mps" in place:
             raise InvalidSetting(
@@ -71,6 +71,7 @@ def _class_labels(pipe: Any, prompt: str | None) -> list[int]:
     """Class ids from names or numbers split by commas; by default the first four classes."""
     if prompt is None:
         return list(range(4))
+    known = ", ".join(getattr(pipe, "labels", {})) or "no name, as the model has none"
     labels = []
     for word in (part.strip() for part in prompt.split(",")):
         if word.isdigit():
@@ -79,8 +80,7 @@ def _class_labels(pipe: Any, prompt: str | None) -> list[int]:
             labels.append(pipe.labels[word])
         else:
             raise InvalidSetting(
-                f"--prompt names the class {word!r}; expected one of {', '.join(pipe.labels)}, or a number. "
-                "Correct its name."
+                f"--prompt names the class {word!r}; expected one of {known}, or a number. Correct its name."
             )
     return labels
 

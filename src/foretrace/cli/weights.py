@@ -18,8 +18,8 @@ def weight_table(method: Method, steps: int) -> Table:
     predictor = method.predictor
     if not isinstance(predictor, LinearPredictor):
         raise InvalidSetting(
-            f"{method.name} forecasts by {predictor}, whose weights depend on the features; expected a linear "
-            "predictor. Ask for a method with fixed weights, e.g. tracache with --set select=fixed."
+            f"{method.name} forecasts by {predictor}, whose weights depend on the features; "
+            "expected a linear predictor. Ask for one with fixed weights, e.g. tracache with --set select=fixed."
         )
     computed = method.schedule.table(steps)
     table = Table(title=f"{method.name}: {len(computed)} of {steps} steps computed, {predictor}")

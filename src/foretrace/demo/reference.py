@@ -33,4 +33,4 @@ def reference(name: str = "shapes-dit") -> Any:
     import torch
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-    return DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    return DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)

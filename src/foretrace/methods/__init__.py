@@ -42,7 +42,7 @@ def load_method(name: str, **settings: Setting) -> Method:
     """The method ``name`` with the paper's settings, changed by ``settings``.
 
     Beside the recipe's own settings each takes ``granularity`` (an object or its short spelling, see
-    :func:`parse_granularity`) and ``history_dtype``.
+    `parse_granularity`) and ``history_dtype``.
 
     Raises:
         UnknownMethod: there is no such recipe.

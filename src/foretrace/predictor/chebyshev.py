@@ -6,7 +6,7 @@ With ``phi(t) = (T_0(tau)..T_M(tau))``, ``tau = 2 t / span - 1``, Phi the rows `
 
 so the weights of the points are ``phi(t) (Phi^T Phi + ridge I)^{-1} Phi^T`` (arXiv:2603.01623). The ridge
 penalises ``T_0`` too, so they do not sum to one: a constant is shrunk by 5 to 35 % on the released schedule.
-Fitting the differences to the newest point instead repairs that (:class:`foretrace.Centered`).
+Fitting the differences to the newest point instead repairs that (`Centered`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ The released recursion (arXiv:2503.06923, code) keeps at the newest point
 
 where ``d_i(t_2)`` is the same quantity one computed step earlier. ``d_1`` is the slope half a gap in the
 past, and Newton's factors are missing, so the forecast ``sum_i d_i x^i / i!`` is exact on straight lines
-only, whatever its order. :class:`foretrace.Lagrange` is the expansion with the right factors.
+only, whatever its order. `Lagrange` is the expansion with the right factors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two ways in: :func:`accelerate` for a with block, :func:`attach` for servers."""
+"""The two ways in: `accelerate` for a with block, `attach` for servers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from foretrace.runtime.target import find_target
 def attach(
     target: object, method: str | Method, /, *, steps: int | None = None, **settings: Setting
 ) -> Handle:
-    """Put ``method`` to work on ``target`` until :meth:`Handle.detach`.
+    """Put ``method`` to work on ``target`` until `Handle.detach`.
 
     Args:
         target: a diffusers pipeline, or a denoiser module.
-        method: a recipe's name, or a :class:`Method`.
+        method: a recipe's name, or a `Method`.
         steps: the number of steps of a run, where ``target`` is a denoiser in one's own loop and the
             schedule counts from the end; a pipeline's scheduler is asked instead.
         settings: settings of the recipe, for a recipe by name.
@@ -51,7 +51,7 @@ def attach(
 def accelerate(
     target: object, method: str | Method, /, *, steps: int | None = None, **settings: Setting
 ) -> Iterator[Handle]:
-    """As :func:`attach` for the length of a with block; everything is put back at its end."""
+    """As `attach` for the length of a with block; everything is put back at its end."""
     handle = attach(target, method, steps=steps, **settings)
     try:
         yield handle

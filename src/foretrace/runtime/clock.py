@@ -8,8 +8,12 @@ Z-Image) rising ones: the first two distinct times of a run tell.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from foretrace.history import Step
+
+Time: TypeAlias = float | tuple[float, float]
+"""A time, or the pair of the scheduler's own time and the given one, ordered by the first that differs."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,14 @@ class Clock:
     total: int | None = None
     index: int = -1
     branch: int = 0
-    time: float = 0.0
+    time: Time = 0.0
     direction: int = 0
 
     @property
     def step(self) -> Step:
         """The step of the newest call."""
-        return Step(self.index, self.time, self.total)
+        given = self.time[-1] if isinstance(self.time, tuple) else self.time
+        return Step(self.index, given, self.total)
 
     @property
     def started(self) -> bool:
@@ -38,18 +43,23 @@ def begin(clock: Clock, total: int | None) -> Clock:
     return Clock(total=total, direction=clock.direction)
 
 
-def restarts(clock: Clock, time: float) -> bool:
+def restarts(clock: Clock, time: Time) -> bool:
     """Whether a call at ``time`` belongs to a new run."""
     if not clock.started or time == clock.time or clock.direction == 0:
         return False
-    return (time > clock.time) != (clock.direction > 0)
+    return _later(clock, time) != (clock.direction > 0)
 
 
-def tick(clock: Clock, time: float) -> Clock:
+def tick(clock: Clock, time: Time) -> Clock:
     """The clock after a call at ``time`` that belongs to the current run."""
     if not clock.started:
         return replace(clock, index=0, branch=0, time=time)
     if time == clock.time:
         return replace(clock, branch=clock.branch + 1)
-    direction = clock.direction or (1 if time > clock.time else -1)
+    direction = clock.direction or (1 if _later(clock, time) else -1)
     return replace(clock, index=clock.index + 1, branch=0, time=time, direction=direction)
+
+
+def _later(clock: Clock, time: Time) -> bool:
+    """Whether ``time`` is the larger one; both are of one kind within a run."""
+    return time > clock.time  # type: ignore[operator]

@@ -34,8 +34,9 @@ class Handle:
             log.total,
             session.history_bytes() if session.attached else log.history_bytes,
             session.reader.synchronisations,
-            log,
+            log.denoisers,
             dict(log.examples),
+            log.macs,
         )
 
     def begin(self, steps: int | None = None) -> None:
@@ -49,7 +50,7 @@ class Handle:
         self._session.begin(steps)
 
     def detach(self) -> None:
-        """Put the denoiser back exactly as it was. Raises :class:`AttachError` the second time."""
+        """Put the denoiser back exactly as it was. Raises `AttachError` the second time."""
         self._session.detach()
 
     def __repr__(self) -> str:

@@ -59,7 +59,7 @@ class Layout:
 
 
 class Learner:
-    """Watches one computed call block by block; :meth:`finish` gives the layout and the span's feature."""
+    """Watches one computed call block by block; `finish` gives the layout and the span's feature."""
 
     def __init__(self, name: str, granularity: PerStack) -> None:
         self.name, self.granularity = name, granularity

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from foretrace.macs import CallMacs
+
 SMALL = 4096
 """Integer arguments up to this many elements keep their values: models branch on masks and lengths."""
 
@@ -53,10 +55,12 @@ class RunLog:
     calls: list[Call] = field(default_factory=list)
     examples: dict[tuple[str, int], Example] = field(default_factory=dict)
     history_bytes: int = 0
+    macs: dict[tuple[str, int], CallMacs] = field(default_factory=dict)
 
     def clear(self, total: int | None) -> None:
         """Begin the record of a run of ``total`` steps."""
         self.total = total
         self.calls.clear()
         self.examples.clear()
+        self.macs = {}  # a new one: reports of the run before keep theirs
         self.history_bytes = 0

@@ -7,10 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
+from torch import nn
+
 from foretrace.errors import UnsupportedModel
 from foretrace.macs import CallMacs, Macs, count_call
 from foretrace.method import Method
-from foretrace.runtime.log import Call, Example, RunLog
+from foretrace.runtime.log import Call, Example
 from foretrace.runtime.tap import original_forward
 
 Key = tuple[str, int]
@@ -25,8 +27,9 @@ class Report:
     total: int | None
     history_bytes: int
     synchronisations: int
-    _log: RunLog
+    _denoisers: dict[str, nn.Module]
     _examples: dict[Key, Example]
+    _counted: dict[Key, CallMacs]
 
     @cached_property
     def computed(self) -> list[int]:
@@ -57,20 +60,19 @@ class Report:
         spans = [call.end - call.begin for call in self.calls if call.skipped == skipped]
         return statistics.median(spans) if spans else 0.0
 
-    @cached_property
+    @property
     def _per_call(self) -> dict[Key, CallMacs]:
-        counted = {}
         for key, example in self._examples.items():
-            denoiser = self._log.denoisers[key[0]]
-            counted[key] = count_call(
-                denoiser,
-                example.args,
-                example.kwargs,
-                example.skipped or (),
-                original_forward(denoiser),
-            )
-            if example.skipped is None:  # nothing of the call runs when it is skipped
-                counted[key] = CallMacs(counted[key].computed, counted[key].computed)
+            if key not in self._counted:
+                self._counted[key] = self._count(self._denoisers[key[0]], example)
+        return self._counted
+
+    @staticmethod
+    def _count(denoiser: nn.Module, example: Example) -> CallMacs:
+        blocks, forward = example.skipped or (), original_forward(denoiser)
+        counted = count_call(denoiser, example.args, example.kwargs, blocks, forward)
+        if example.skipped is None:  # nothing of the call runs when it is skipped
+            return CallMacs(counted.computed, counted.computed)
         return counted
 
     @cached_property
@@ -98,7 +100,7 @@ class Report:
 
     @property
     def macs_full(self) -> int:
-        """As :attr:`macs`, had every call been computed."""
+        """As `macs`, had every call been computed."""
         return self.full_macs.total
 
     @property

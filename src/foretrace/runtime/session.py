@@ -1,6 +1,6 @@
 """One denoising step, front to back. Read this file first.
 
-1. The sampler calls the denoiser; its entry hands the call to :meth:`Session.call`.
+1. The sampler calls the denoiser; its entry hands the call to `Session.call`.
 2. The clock turns the time argument into a step and a branch; a new run drops what was kept.
 3. The schedule says, once per step, whether it may be skipped.
 4. The site computes, keeping the feature and returning the output untouched, or forecasts.
@@ -146,7 +146,8 @@ class Session:
         # set_timesteps makes a new tensor, so its identity tells a new run, even one cut off at its start
         if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now):
             self._timesteps = timesteps
-            total = self.steps if scheduler is None else run_length(scheduler, now)
+            times = self.reader.host_list(scheduler)
+            total = self.steps if scheduler is None else run_length(scheduler, times, now.given)
             self.schedule.check(total)
             self._start(total)
             self._begun = True
@@ -154,8 +155,8 @@ class Session:
         step = self._clock.step
         if scheduler is None and step.total is not None and step.index >= step.total:
             raise ClockError(
-                f"the loop made call {step.index + 1} of a run of steps={step.total}; expected a rising time "
-                "to start the next run. Pass the true steps=..., or call run.begin(steps=...) first."
+                f"the loop made step {step.index + 1} of a run of steps={step.total}; expected the times to "
+                "jump back at the next run. Pass the true steps=..., or call run.begin(steps=...) first."
             )
         return step
 

@@ -1,7 +1,7 @@
 """The only file that changes foreign modules: taps in place of blocks, a new entry to the denoiser.
 
 Nothing is patched on a class and no ``forward`` of a child is assigned. A block is replaced in its
-parent by a :class:`Tap` and put back on removal; the denoiser itself, which the user holds and so cannot
+parent by a `Tap` and put back on removal; the denoiser itself, which the user holds and so cannot
 be replaced, gets an instance attribute ``forward`` that is deleted again.
 """
 

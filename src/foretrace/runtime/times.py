@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -33,20 +33,26 @@ def pick_time(where: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, A
     return value
 
 
-def run_length(scheduler: Any, first: Any) -> int | None:
-    """The number of steps from the first call's time to the end of the scheduler's list.
+class Reading(NamedTuple):
+    """The time of a call: the scheduler's own entry for it, and what the denoiser was given.
+
+    Both are compared, since each can fail to tell two steps apart: a time given in bf16 may round to that of
+    its neighbour, and a scheduler that is not stepped stays at its first entry.
+    """
+
+    scheduled: float
+    given: float
+
+
+def run_length(scheduler: Any, values: list[float], first: float) -> int | None:
+    """The number of steps from the first call's time to the end of the scheduler's list ``values``.
 
     Equal neighbours in the list are evaluations of one step (Heun). A run that starts late (image to
     image) counts its own steps only: its start is what the pipeline told the scheduler, or else the place
     of the first time in the list.
     """
-    times = getattr(scheduler, "timesteps", None)
-    if not isinstance(times, Tensor) or times.ndim != 1 or len(times) == 0:
+    if not values:
         return getattr(scheduler, "num_inference_steps", None)
-    if times.device.type != "cpu":
-        begin = getattr(scheduler, "begin_index", None) or 0
-        return int((len(times) - begin) // getattr(scheduler, "order", 1)) or 1
-    values = times.tolist()
     values = values[_start(scheduler, values, first) :]
     return 1 + sum(a != b for a, b in pairwise(values))
 
@@ -65,31 +71,51 @@ def _start(scheduler: Any, values: list[float], first: float) -> int:
 
 
 class TimeReader:
-    """Turns the time argument into a float. ``synchronisations`` counts the reads that waited for a GPU."""
+    """Reads the times of calls; ``synchronisations`` counts the reads that waited for a GPU."""
+
+    PATIENCE = 6
+    """On a GPU, after so many calls at one position of the scheduler its time is read from the tensor."""
 
     def __init__(self) -> None:
         self.synchronisations = 0
         self._list: Tensor | None = None
         self._values: list[float] = []
+        self._position: int | None = None
+        self._calls_there = 0
 
-    def read(self, value: Any, scheduler: Any) -> float:
+    def read(self, value: Any, scheduler: Any) -> Reading:
         """The time of a call; per-token or per-sample times count by their largest entry."""
+        values = self.host_list(scheduler)
+        position = self._place(scheduler, values)
+        scheduled = 0.0 if position is None else values[position]
         if not isinstance(value, Tensor):
-            return float(value)
-        if value.device.type in ("cpu", "meta"):
-            return float(value.max()) if value.numel() > 1 else float(value)
-        position = getattr(scheduler, "step_index", None) if scheduler is not None else None
-        if scheduler is not None and hasattr(scheduler, "step_index"):
-            values = self._host_list(scheduler.timesteps)
-            begin = getattr(scheduler, "begin_index", None) or 0
-            return values[min(begin if position is None else position, len(values) - 1)]
-        self.synchronisations += 1
-        return float(value.max())
+            return Reading(scheduled, float(value))
+        on_host = value.device.type in ("cpu", "meta")
+        if not on_host and position is not None and self._patient(position):
+            return Reading(scheduled, 0.0)
+        self.synchronisations += not on_host
+        return Reading(scheduled, float(value.max()) if value.numel() > 1 else float(value))
 
-    def _host_list(self, times: Tensor) -> list[float]:
-        """The scheduler's list on the host, copied once per run."""
+    def host_list(self, scheduler: Any) -> list[float]:
+        """The scheduler's list on the host, copied once per run; empty without one."""
+        times = getattr(scheduler, "timesteps", None)
+        if not isinstance(times, Tensor) or times.ndim != 1:
+            return []
         if times is not self._list:
-            if times.device.type != "cpu":
-                self.synchronisations += 1
+            self.synchronisations += times.device.type != "cpu"
             self._list, self._values = times, times.tolist()
         return self._values
+
+    def _place(self, scheduler: Any, values: list[float]) -> int | None:
+        """The position that the scheduler itself counts, where it counts one."""
+        if not values or not hasattr(scheduler, "step_index"):
+            return None
+        position = scheduler.step_index
+        begin = getattr(scheduler, "begin_index", None) or 0
+        return min(begin if position is None else position, len(values) - 1)
+
+    def _patient(self, position: int) -> bool:
+        """Whether the position may still be trusted: a scheduler nobody steps would hide all steps."""
+        self._calls_there = self._calls_there + 1 if position == self._position else 1
+        self._position = position
+        return self._calls_there <= self.PATIENCE

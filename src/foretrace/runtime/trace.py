@@ -30,7 +30,7 @@ class Trace:
     shapes: dict[Slot, torch.Size] = field(default_factory=dict)
 
     def check_call(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise :class:`ShapeChanged` if an argument's shape differs from that at the run's start."""
+        """Raise `ShapeChanged` if an argument's shape differs from that at the run's start."""
         shapes = {slot: tensor.shape for slot, tensor in tensor_slots(args, kwargs).items()}
         if not self.ready:
             self.shapes = shapes
