@@ -9,6 +9,7 @@ ForetraceError
 ├── AttachError (RuntimeError)      attached twice, or detached twice
 ├── ClockError (RuntimeError)       the time or the number of steps of a call cannot be read
 ├── ShapeChanged (RuntimeError)     tensors changed shape, or blocks changed number, inside a run
+├── NonFinite (ArithmeticError)     a feature holds NaN or inf, and the method stops there
 └── LoadError (OSError)             a model folder is missing, truncated or no pipeline
 """
 
@@ -47,6 +48,10 @@ class ClockError(ForetraceError, RuntimeError):
 
 class ShapeChanged(ForetraceError, RuntimeError):
     """A tensor changed its shape, or the blocks their number, inside one run."""
+
+
+class NonFinite(ForetraceError, ArithmeticError):
+    """A feature holds NaN or inf, and the method asks to stop there."""
 
 
 class LoadError(ForetraceError, OSError):

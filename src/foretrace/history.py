@@ -9,6 +9,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from foretrace.errors import ClockError
+
 Feature: TypeAlias = tuple[Tensor, ...]
 """The tensors (streams) at one site. FLUX has two: text tokens and image tokens."""
 
@@ -24,6 +26,12 @@ class Step:
     index: int
     t: float = 0.0
     total: int | None = None
+    coordinate: float | None = None
+
+    @property
+    def time(self) -> float:
+        """What predictors extrapolate in: ``coordinate``, or the index where none is given."""
+        return float(self.index) if self.coordinate is None else self.coordinate
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,11 @@ class Points:
 
     def push(self, time: float, feature: Feature, keep: int) -> Points:
         """Return the points with ``feature`` in front and at most ``keep`` of them."""
+        if time in self.times:
+            raise ClockError(
+                f"two computed steps have the same time coordinate {time}; expected distinct ones. "
+                "Pass time='index', or times that do not round to the same number."
+            )
         full = len(self.features) >= keep
         storage = self.features[keep - 1] if full else self._allocate(feature)
         for stored, live in zip(storage, feature, strict=True):

@@ -20,6 +20,11 @@ class HostCopy:
         else:
             self._values = values
 
+    @property
+    def arrived(self) -> bool:
+        """Whether `rows` would return without waiting."""
+        return self._rows is not None or self._arrived is None or self._arrived.query()
+
     def rows(self) -> list[list[float]]:
         """The values as nested lists of floats, shape (rows, columns)."""
         if self._rows is None:

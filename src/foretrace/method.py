@@ -7,13 +7,18 @@ member of each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 
+from foretrace.checks import one_of
 from foretrace.errors import InvalidSetting
 from foretrace.granularity import Granularity, PerModel
 from foretrace.predictor import Predictor
 from foretrace.schedule import Schedule
+
+TimeAxis = Literal["index", "timestep", "sigma", "logsnr"]
+TIME_AXES = ("index", "timestep", "sigma", "logsnr")
 
 
 @dataclass(frozen=True)
@@ -21,16 +26,23 @@ class Method:
     """What a paper calls its algorithm.
 
     ``history_dtype`` is the precision of the kept points (``None``: that of the features); sums are
-    accumulated in at least fp32 either way. ``name`` is the recipe's file name, for reports and citations.
+    accumulated in at least fp32 either way. ``time`` is the coordinate that predictors extrapolate in, see
+    `runtime/axis.py`. ``on_nonfinite`` says what to do when a feature holds NaN or inf: compute until one is
+    finite again, with a warning, or stop with an error. ``name`` is the recipe's file name, for reports and
+    citations.
     """
 
     schedule: Schedule
     predictor: Predictor
     granularity: Granularity = field(default_factory=PerModel)
     history_dtype: torch.dtype | None = None
+    time: TimeAxis = "index"
+    on_nonfinite: Literal["compute", "stop"] = "compute"
     name: str = "custom"
 
     def __post_init__(self) -> None:
+        one_of("time", self.time, TIME_AXES)
+        one_of("on_nonfinite", self.on_nonfinite, ("compute", "stop"))
         for part, base in (
             ("schedule", Schedule),
             ("predictor", Predictor),

@@ -81,7 +81,7 @@ def test_settings_reach_the_parts() -> None:
     method = ft.load_method("tracache", interval=4, order=3, over="batch", anchor="first",
                             granularity=ft.PerModel(), history_dtype="bfloat16")  # fmt: skip
     assert method == ft.Method(
-        ft.Stride(4, "first"), ft.AdaptiveLagrange(3, "batch"), ft.PerModel(), torch.bfloat16, "tracache"
+        ft.Stride(4, "first"), ft.AdaptiveLagrange(3, "batch"), ft.PerModel(), torch.bfloat16, name="tracache"
     )
     assert ft.load_method("tracache", order=3, select="fixed").predictor == ft.Lagrange(3)
     assert ft.load_method("tracache", order=3, order_means="points").predictor == ft.AdaptiveLagrange(2)

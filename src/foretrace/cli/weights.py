@@ -19,7 +19,7 @@ def weight_table(method: Method, steps: int) -> Table:
     if not isinstance(predictor, LinearPredictor):
         raise InvalidSetting(
             f"{method.name} forecasts by {predictor}, whose weights depend on the features; "
-            "expected a linear predictor. Ask for one with fixed weights, e.g. tracache with --set select=fixed."
+            "expected a linear predictor. Ask for one with fixed weights: tracache with --set select=fixed."
         )
     computed = method.schedule.table(steps)
     table = Table(title=f"{method.name}: {len(computed)} of {steps} steps computed, {predictor}")

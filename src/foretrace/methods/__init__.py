@@ -17,7 +17,7 @@ from foretrace.granularity import Granularity, parse_granularity
 from foretrace.method import Method
 
 Setting: TypeAlias = int | float | str | bool | Granularity | torch.dtype | None
-COMMON_SETTINGS = ("granularity", "history_dtype")
+COMMON_SETTINGS = ("granularity", "history_dtype", "time", "on_nonfinite")
 """Settings every recipe takes beside its own."""
 
 
@@ -42,7 +42,7 @@ def load_method(name: str, **settings: Setting) -> Method:
     """The method ``name`` with the paper's settings, changed by ``settings``.
 
     Beside the recipe's own settings each takes ``granularity`` (an object or its short spelling, see
-    `parse_granularity`) and ``history_dtype``.
+    `parse_granularity`), ``history_dtype``, ``time`` and ``on_nonfinite``.
 
     Raises:
         UnknownMethod: there is no such recipe.
@@ -63,6 +63,9 @@ def load_method(name: str, **settings: Setting) -> Method:
         method = dataclasses.replace(method, granularity=parse_granularity(granularity))
     if settings.get("history_dtype") is not None:
         method = dataclasses.replace(method, history_dtype=_dtype(settings["history_dtype"]))
+    for common in ("time", "on_nonfinite"):
+        if settings.get(common) is not None:
+            method = dataclasses.replace(method, **{common: settings[common]})
     return method
 
 

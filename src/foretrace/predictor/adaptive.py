@@ -85,7 +85,7 @@ class AdaptiveLagrange(Predictor):
 
     def commit(self, state: SpreadPoints, step: Step, feature: Feature) -> SpreadPoints:
         """Keep ``feature`` as the newest point and take the spreads, copied to the host unwaited."""
-        points = state.points.push(float(step.index), feature, self.points)
+        points = state.points.push(step.time, feature, self.points)
         if len(points.times) < 3:  # one point: reuse; two: order 1 is the only candidate
             return SpreadPoints(points)
         streams = zip(*points.features, strict=True)
@@ -94,7 +94,7 @@ class AdaptiveLagrange(Predictor):
 
     def orders(self, state: SpreadPoints, step: Step) -> tuple[tuple[int, ...], ...]:
         """The orders chosen at ``step``: per stream, per sample (one entry for a common choice)."""
-        times, t = state.points.times, float(step.index)
+        times, t = state.points.times, step.time
         if not state.spreads:
             return ((len(times) - 1,),) * len(state.points.out_dtypes)
         return tuple(
@@ -104,7 +104,7 @@ class AdaptiveLagrange(Predictor):
 
     def predict(self, state: SpreadPoints, step: Step) -> Feature:
         """The weighted sums with the chosen orders, a common one where all samples agree."""
-        points, t = state.points, float(step.index)
+        points, t = state.points, step.time
         forecast = []
         for stream, orders, dtype in zip(
             zip(*points.features, strict=True),

@@ -66,11 +66,11 @@ class LinearPredictor(Predictor):
 
     def commit(self, state: Points, step: Step, feature: Feature) -> Points:
         """Keep ``feature`` as the newest point."""
-        return state.push(float(step.index), feature, self.points)
+        return state.push(step.time, feature, self.points)
 
     def predict(self, state: Points, step: Step) -> Feature:
         """The weighted sum over the kept points."""
-        weights = self.weights(state.times, float(step.index))
+        weights = self.weights(state.times, step.time)
         return tuple(
             weighted_sum(weights, stream, dtype)
             for stream, dtype in zip(zip(*state.features, strict=True), state.out_dtypes, strict=True)

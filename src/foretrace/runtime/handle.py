@@ -34,6 +34,7 @@ class Handle:
             log.total,
             session.history_bytes() if session.attached else log.history_bytes,
             session.reader.synchronisations,
+            tuple(log.notes),
             log.denoisers,
             dict(log.examples),
             log.macs,

@@ -55,6 +55,7 @@ class RunLog:
     calls: list[Call] = field(default_factory=list)
     examples: dict[tuple[str, int], Example] = field(default_factory=dict)
     history_bytes: int = 0
+    notes: list[str] = field(default_factory=list)
     macs: dict[tuple[str, int], CallMacs] = field(default_factory=dict)
 
     def clear(self, total: int | None) -> None:
@@ -62,5 +63,6 @@ class RunLog:
         self.total = total
         self.calls.clear()
         self.examples.clear()
+        self.notes.clear()
         self.macs = {}  # a new one: reports of the run before keep theirs
         self.history_bytes = 0

@@ -27,6 +27,7 @@ class Report:
     total: int | None
     history_bytes: int
     synchronisations: int
+    notes: tuple[str, ...]
     _denoisers: dict[str, nn.Module]
     _examples: dict[Key, Example]
     _counted: dict[Key, CallMacs]
@@ -132,4 +133,5 @@ class Report:
         ]
         if self.synchronisations:
             lines.append(f"  waits    {self.synchronisations} for the GPU, to read the time")
+        lines += [f"  note     {note}" for note in self.notes]
         return "\n".join(lines)

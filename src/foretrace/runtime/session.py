@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -20,6 +22,7 @@ from foretrace.granularity import PerModel, PerStack
 from foretrace.history import Step
 from foretrace.method import Method
 from foretrace.models import find_spec
+from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
@@ -67,6 +70,7 @@ class Session:
         """Take over all denoisers, or none: everything that can fail is tried before the first change."""
         for denoiser in self.target.denoisers.values():
             check_attachable(denoiser)
+        check_axis(self.method.time, self.target.scheduler)
         if self.target.pipeline is None:
             self.schedule.check(self.steps)
         for name, denoiser in self.target.denoisers.items():
@@ -104,8 +108,7 @@ class Session:
 
     def history_bytes(self) -> int:
         """Bytes of all kept points, over denoisers and branches."""
-        predictor = self.method.predictor
-        return sum(predictor.nbytes(trace.state) for trace in self._traces.values())
+        return sum(trace.nbytes() for trace in self._traces.values())
 
     def call(
         self,
@@ -121,6 +124,7 @@ class Session:
         trace = self._trace(key)
         try:
             trace.check_call(step, args, kwargs)
+            self._notice(trace.check_feature())
             self._decide(step, trace)
             skip = self._skipping and trace.ready
             run = self.sites[name].forecast if skip else self.sites[name].compute
@@ -149,6 +153,7 @@ class Session:
             times = self.reader.host_list(scheduler)
             total = self.steps if scheduler is None else run_length(scheduler, times, now.given)
             self.schedule.check(total)
+            check_axis(self.method.time, scheduler)
             self._start(total)
             self._begun = True
         self._clock = tick(self._clock, now)
@@ -158,7 +163,7 @@ class Session:
                 f"the loop made step {step.index + 1} of a run of steps={step.total}; expected the times to "
                 "jump back at the next run. Pass the true steps=..., or call run.begin(steps=...) first."
             )
-        return step
+        return replace(step, coordinate=coordinate(self.method.time, step, scheduler, now))
 
     def _start(self, total: int | None) -> None:
         self._clock = begin(self._clock, total)
@@ -169,10 +174,15 @@ class Session:
 
     def _trace(self, key: tuple[str, int]) -> Trace:
         if key not in self._traces:
-            predictor = self.method.predictor
-            state = predictor.init(self.method.history_dtype)
-            self._traces[key] = Trace(predictor, state, type(self.target.denoisers[key[0]]).__name__)
+            self._traces[key] = Trace(self.method, type(self.target.denoisers[key[0]]).__name__)
         return self._traces[key]
+
+    def _notice(self, message: str | None) -> None:
+        """Tell the user once a run that features are not finite, and that its steps are computed instead."""
+        if message is not None and message not in self.log.notes:
+            if not self.log.notes:
+                warnings.warn(message, stacklevel=2)
+            self.log.notes.append(message)
 
     def _decide(self, step: Step, trace: Trace) -> None:
         """Step 3, at the first call of a step; the branches that follow share the decision."""

@@ -92,7 +92,7 @@ class TimeReader:
             return Reading(scheduled, float(value))
         on_host = value.device.type in ("cpu", "meta")
         if not on_host and position is not None and self._patient(position):
-            return Reading(scheduled, 0.0)
+            return Reading(scheduled, scheduled)
         self.synchronisations += not on_host
         return Reading(scheduled, float(value.max()) if value.numel() > 1 else float(value))
 

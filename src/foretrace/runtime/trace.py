@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from foretrace.errors import ShapeChanged
+from foretrace.errors import NonFinite, ShapeChanged
 from foretrace.history import Feature, Step
-from foretrace.predictor import Predictor
+from foretrace.hostcopy import HostCopy
+from foretrace.method import Method
 from foretrace.runtime.packing import Slot, Template, tensor_slots
 
 
@@ -21,13 +23,14 @@ class Trace:
     it was computed from. ``layout`` is what a per-stack site learned about the blocks.
     """
 
-    predictor: Predictor
-    state: Any
+    method: Method
     source: str
+    state: Any = None
     ready: bool = False
     template: Template | None = None
     layout: Any = None
     shapes: dict[Slot, torch.Size] = field(default_factory=dict)
+    _sums: tuple[int, HostCopy] | None = None
 
     def check_call(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise `ShapeChanged` if an argument's shape differs from that at the run's start."""
@@ -46,13 +49,42 @@ class Trace:
             )
 
     def commit(self, step: Step, feature: Feature) -> None:
-        """Keep a computed feature."""
-        self.state = self.predictor.commit(self.state, step, feature)
+        """Keep a computed feature; whether it is finite is found out later, without waiting for a GPU."""
+        if not self.ready:
+            self.state = self.method.predictor.init(self.method.history_dtype)
+        self.state = self.method.predictor.commit(self.state, step, feature)
         self.ready = True
+        if feature[0].device.type != "meta":
+            sums = [x.detach().sum(dtype=torch.promote_types(x.dtype, torch.float32)) for x in feature]
+            self._sums = step.index, HostCopy(torch.stack([torch.stack(sums).sum()])[None])
 
     def forecast(self, step: Step) -> Feature:
         """The predictor's feature at ``step``."""
-        return self.predictor.predict(self.state, step)
+        return self.method.predictor.predict(self.state, step)
+
+    def check_feature(self) -> str | None:
+        """Forget everything kept if a feature with NaN or inf is among it, and say so.
+
+        Raises:
+            NonFinite: the method asks to stop at such a feature.
+        """
+        if self._sums is None or not self._sums[1].arrived:
+            return None
+        (index, sums), self._sums = self._sums, None
+        if math.isfinite(sums.rows()[0][0]):
+            return None
+        message = (
+            f"{self.source}: the feature at {self.method.granularity} computed at step {index} holds NaN or "
+            "inf; expected finite numbers. Use a wider dtype, or on_nonfinite='compute' to go on without it."
+        )
+        self.ready, self.layout = False, None
+        if self.method.on_nonfinite == "stop":
+            raise NonFinite(message)
+        return message
+
+    def nbytes(self) -> int:
+        """Bytes of the kept tensors."""
+        return 0 if self.state is None else self.method.predictor.nbytes(self.state)
 
 
 def _show(shape: torch.Size | None) -> str:
