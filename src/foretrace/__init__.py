@@ -10,7 +10,7 @@ from foretrace.combinators import Centered as Centered
 from foretrace.combinators import ClampGain as ClampGain
 from foretrace.combinators import Damped as Damped
 from foretrace.combinators import Warped as Warped
-from foretrace.demo.reference import reference as reference
+from foretrace.demo.references import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
 from foretrace.granularity import PerModel as PerModel
 from foretrace.granularity import PerStack as PerStack

@@ -1,4 +1,4 @@
 """The embedded reference models: real pipelines in diffusers' format, trained by ``training/``."""
 
-from foretrace.demo.reference import REFERENCES as REFERENCES
-from foretrace.demo.reference import reference as reference
+from foretrace.demo.references import REFERENCES as REFERENCES
+from foretrace.demo.references import reference as reference

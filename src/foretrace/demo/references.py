@@ -32,5 +32,11 @@ def reference(name: str = "shapes-dit") -> Any:
         )
     import torch
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+    from diffusers.utils import logging
 
-    return DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # it complains about the class names that its own DiT pipeline asks for
+    try:
+        return DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    finally:
+        logging.set_verbosity(verbosity)
