@@ -20,6 +20,8 @@ from foretrace.method import Method as Method
 from foretrace.methods import available_methods as available_methods
 from foretrace.methods import citation as citation
 from foretrace.methods import load_method as load_method
+from foretrace.partition import Bands as Bands
+from foretrace.partition import Trust as Trust
 from foretrace.predictor import AdamsBashforth as AdamsBashforth
 from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
 from foretrace.predictor import Chebyshev as Chebyshev
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AdamsBashforth",
     "AdaptiveLagrange",
+    "Bands",
     "Blend",
     "Centered",
     "Chebyshev",
@@ -65,6 +68,7 @@ __all__ = [
     "Step",
     "Stride",
     "Taylor",
+    "Trust",
     "Warped",
     "accelerate",
     "attach",

@@ -14,7 +14,8 @@ from foretrace.errors import InvalidSetting
 from foretrace.predictor.base import LinearPredictor
 
 
-def _linear(name: str, value: object) -> None:
+def require_linear(name: str, value: object) -> None:
+    """Raise `InvalidSetting` unless ``value`` is a `LinearPredictor`."""
     if not isinstance(value, LinearPredictor):
         raise InvalidSetting(
             f"{name} got {value!r}; expected a linear predictor. Pass e.g. Lagrange(2) or Taylor(1)."
@@ -33,7 +34,7 @@ class Damped(LinearPredictor):
     rate: float = 1.0
 
     def __post_init__(self) -> None:
-        _linear("base", self.base)
+        require_linear("base", self.base)
         between("scale", self.scale, 0.0, 2.0)
         between("rate", self.rate, 0.0, 1.0)
 
@@ -63,8 +64,8 @@ class Blend(LinearPredictor):
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        _linear("first", self.first)
-        _linear("second", self.second)
+        require_linear("first", self.first)
+        require_linear("second", self.second)
         between("share", self.share, 0.0, 1.0)
 
     @property
@@ -97,7 +98,7 @@ class Centered(LinearPredictor):
     base: LinearPredictor
 
     def __post_init__(self) -> None:
-        _linear("base", self.base)
+        require_linear("base", self.base)
 
     @property
     def exact(self) -> int:
@@ -123,7 +124,7 @@ class ClampGain(LinearPredictor):
     gain_limit: float = 4.0
 
     def __post_init__(self) -> None:
-        _linear("base", self.base)
+        require_linear("base", self.base)
         between("gain_limit", self.gain_limit, 1.0, 1e6)
 
     @property
@@ -160,7 +161,7 @@ class Warped(LinearPredictor):
     strength: float = 0.55
 
     def __post_init__(self) -> None:
-        _linear("base", self.base)
+        require_linear("base", self.base)
         between("strength", self.strength, 1e-6, 10.0)
 
     @property

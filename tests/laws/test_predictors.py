@@ -32,7 +32,12 @@ LINEAR = [
 ]
 BIASED = [ft.Chebyshev(4, keep=5), ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5)]
 ROLLING = [ft.FoCa(lam) for lam in (0.0, 0.5, 1.0)]
-PREDICTORS = [*LINEAR, *ROLLING, *(ft.AdaptiveLagrange(n) for n in (1, 2, 4))]
+PAIRS = [
+    ft.Bands(ft.Reuse(), ft.Lagrange(2)),
+    ft.Bands(ft.Lagrange(1), ft.Lagrange(2), 0.3),
+    ft.Trust(ft.Lagrange(2), ft.Lagrange(1)),
+]
+PREDICTORS = [*LINEAR, *ROLLING, *PAIRS, *(ft.AdaptiveLagrange(n) for n in (1, 2, 4))]
 
 
 @st.composite
