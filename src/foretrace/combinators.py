@@ -44,6 +44,11 @@ class Damped(LinearPredictor):
         return self.base.exact if self.scale == self.rate == 1.0 else min(self.base.exact, 0)
 
     @property
+    def counts_steps(self) -> bool:
+        """The rate is one per step; else as the base."""
+        return self.rate < 1.0 or self.base.counts_steps
+
+    @property
     def points(self) -> int:
         """As the base."""
         return self.base.points
@@ -73,6 +78,11 @@ class Blend(LinearPredictor):
         """The lower degree of the two, of those that have a share."""
         parts = ((self.first, self.share), (self.second, 1.0 - self.share))
         return min(part.exact for part, share in parts if share)
+
+    @property
+    def counts_steps(self) -> bool:
+        """If either part does."""
+        return self.first.counts_steps or self.second.counts_steps
 
     @property
     def points(self) -> int:
@@ -106,6 +116,11 @@ class Centered(LinearPredictor):
         return max(self.base.exact, 0)
 
     @property
+    def counts_steps(self) -> bool:
+        """As the base."""
+        return self.base.counts_steps
+
+    @property
     def points(self) -> int:
         """As the base."""
         return self.base.points
@@ -131,6 +146,11 @@ class ClampGain(LinearPredictor):
     def exact(self) -> int:
         """Constants at most: where the clamp acts, slopes are shrunk."""
         return min(self.base.exact, 0)
+
+    @property
+    def counts_steps(self) -> bool:
+        """As the base."""
+        return self.base.counts_steps
 
     @property
     def points(self) -> int:
@@ -168,6 +188,11 @@ class Warped(LinearPredictor):
     def exact(self) -> int:
         """Constants: a line in t is none in the warped time."""
         return min(self.base.exact, 0)
+
+    @property
+    def counts_steps(self) -> bool:
+        """As the base."""
+        return self.base.counts_steps
 
     @property
     def points(self) -> int:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from foretrace.errors import ClockError
+from foretrace.errors import ClockError, ShapeChanged
 
 Feature: TypeAlias = tuple[Tensor, ...]
 """The tensors (streams) at one site. FLUX has two: text tokens and image tokens."""
@@ -20,13 +20,15 @@ class Step:
     """One scheduler step of a run.
 
     ``index`` counts from 0 (the noisiest step), ``t`` is the time the denoiser was given (timestep or
-    sigma, in the model's own unit), ``total`` the number of steps of the run where it is known.
+    sigma, in the model's own unit), ``total`` the number of steps of the run where it is known, ``batch`` the
+    number of samples in the call.
     """
 
     index: int
     t: float = 0.0
     total: int | None = None
     coordinate: float | None = None
+    batch: int | None = None
 
     @property
     def time(self) -> float:
@@ -57,6 +59,11 @@ class Points:
         full = len(self.features) >= keep
         storage = self.features[keep - 1] if full else self._allocate(feature)
         for stored, live in zip(storage, feature, strict=True):
+            if stored.shape != live.shape:  # copying would broadcast without a word
+                raise ShapeChanged(
+                    f"a feature got shape {tuple(live.shape)} at time {time:g}; expected "
+                    f"{tuple(stored.shape)} as at the start of the run. Start a new run with run.begin()."
+                )
             stored.copy_(live.detach())
         older = keep - 1
         return Points(
@@ -67,9 +74,11 @@ class Points:
         )
 
     def _allocate(self, feature: Feature) -> Feature:
-        return tuple(
-            torch.empty(live.shape, dtype=self.dtype or live.dtype, device=live.device) for live in feature
-        )
+        with torch.inference_mode(False):  # tensors of inference mode cannot be written outside of it
+            return tuple(
+                torch.empty(live.shape, dtype=self.dtype or live.dtype, device=live.device)
+                for live in feature
+            )
 
     @property
     def nbytes(self) -> int:

@@ -7,6 +7,7 @@ attention matmuls. One MAC is two FLOPs.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -14,9 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from foretrace.errors import UnsupportedModel
 
@@ -50,38 +50,35 @@ class CallMacs(NamedTuple):
 
 
 def count_call(
-    denoiser: nn.Module,
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    blocks: Sequence[nn.Module] = (),
-    forward: Callable[..., Any] | None = None,
+    denoiser: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], blocks: Sequence[nn.Module] = ()
 ) -> CallMacs:
     """Count one call of ``denoiser``, and what of it happens inside ``blocks``. Nothing is computed.
 
-    Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter.
-    ``forward`` replaces the denoiser's own one. Compiled blocks are counted as written.
+    Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter. The
+    denoiser's parameters are stood in for by tensors without data, and its hooks (offloading, casting, the
+    user's) do not run. Compiled blocks are counted as written.
 
     Raises:
         UnsupportedModel: the denoiser looks at values that are not there.
     """
     device = next((p.device for p in denoiser.parameters()), torch.device("cpu"))
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
     inside = _InsideCounter(counter)
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.compiler.set_stance("force_eager"))
+        _silence_hooks(stack, {*denoiser.modules(), *blocks})
         for block in dict.fromkeys(blocks):
             for handle in inside.watch(block):
                 stack.callback(handle.remove)
-        # The counter knows only some fused attention kernels, but every matmul of the plain one.
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         # Tensors with values keep them: models branch on masks and lengths.
-        args, kwargs = pytree.tree_map(_valued(device), (tuple(args), kwargs))
+        arguments = pytree.tree_map(_valued(device), (tuple(args), kwargs))
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
-        args, kwargs = pytree.tree_map(_valueless(device), (args, kwargs))
+        arguments = pytree.tree_map(_valueless(device), arguments)
+        state = {k: _stand_in(v) for k, v in (*denoiser.named_parameters(), *denoiser.named_buffers())}
         stack.enter_context(counter)
         try:
-            (forward or denoiser.forward)(*args, **kwargs)
+            torch.func.functional_call(denoiser, state, *arguments)
         except Exception as error:
             raise UnsupportedModel(
                 f"{type(denoiser).__name__} cannot be counted without data: {error}; expected a forward that "
@@ -90,14 +87,41 @@ def count_call(
         return CallMacs(_macs(counter), inside.macs)
 
 
+def _flash_on_cpu(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
+
+
+_CPU_ATTENTION = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _flash_on_cpu}
+"""The one attention kernel that torch's counter does not know."""
+
+
+def _silence_hooks(stack: ExitStack, modules: set[nn.Module]) -> None:
+    """Until ``stack`` closes, run every module's own ``forward`` and none of its hooks.
+
+    Hooks that move or cast weights would otherwise put tensors without data into the model for good.
+    """
+    for module in modules:
+        own = module.__dict__
+        for name in ("forward", "_forward_hooks", "_forward_pre_hooks"):
+            if name in own:
+                stack.callback(own.__setitem__, name, own.pop(name))
+        own["_forward_hooks"], own["_forward_pre_hooks"] = OrderedDict(), OrderedDict()
+
+
+def _stand_in(x: Tensor) -> Tensor:
+    """A tensor of ``x``'s shape without data, in one floating dtype for all, since dtypes do not count."""
+    dtype = torch.float32 if x.is_floating_point() else x.dtype
+    return torch.empty(x.shape, dtype=dtype, device=x.device)
+
+
 def _valued(device: torch.device) -> Callable[[Any], Any]:
     return lambda x: x.to(device) if isinstance(x, Tensor) and x.device.type != "meta" else x
 
 
 def _valueless(device: torch.device) -> Callable[[Any], Any]:
     def place(x: Any) -> Any:
-        if isinstance(x, Tensor) and x.device.type == "meta":
-            return torch.empty(x.shape, dtype=x.dtype, device=device)
+        if isinstance(x, Tensor) and (x.device.type == "meta" or x.is_floating_point()):
+            return _stand_in(torch.empty(x.shape, dtype=x.dtype, device=device))
         return x
 
     return place

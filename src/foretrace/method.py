@@ -54,6 +54,11 @@ class Method:
                     f"Method.{part} got {value!r}; expected a {base.__name__}. "
                     f"Pass one of the parts that foretrace exports."
                 )
+        if self.time != "index" and self.predictor.counts_steps:
+            raise InvalidSetting(
+                f"time got {self.time!r} with {self.predictor}, which measures in steps; "
+                "expected time='index'. Pass that, or another predictor."
+            )
         dtype = self.history_dtype
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise InvalidSetting(

@@ -31,6 +31,11 @@ class _Pair(Predictor):
         require_linear("second", self.second)
 
     @property
+    def counts_steps(self) -> bool:
+        """If either does."""
+        return self.first.counts_steps or self.second.counts_steps
+
+    @property
     def points(self) -> int:
         """As many as the one that needs more."""
         return max(self.first.points, self.second.points)

@@ -102,3 +102,17 @@ def test_streams_choose_their_own_order() -> None:
     smooth, noisy = predictor.orders(state, Step(6))
     assert smooth[0] > 1
     assert noisy == (1,)
+
+
+def test_a_stream_without_a_batch_dimension_takes_one_order() -> None:
+    """Rows are samples only where there are as many as the call has samples."""
+    values = [trajectory(20, 3, 1.0)[i] for i in (0, 4, 8, 12, 16)]
+    orders = {}
+    for batch in (None, 3, 1):
+        predictor, state = ft.AdaptiveLagrange(4), ft.AdaptiveLagrange(4).init()
+        for index, value in zip((0, 4, 8, 12, 16), values, strict=True):
+            state = predictor.commit(state, Step(index, batch=batch), (value,))
+        orders[batch] = predictor.orders(state, Step(18))[0]
+    assert len(orders[1]) == 1
+    assert orders[3] == orders[None]
+    assert len(orders[3]) == 3

@@ -24,7 +24,7 @@ def follow(times: list[float]) -> list[tuple[int, int, int]]:
     clock, run, seen = Clock(), 0, []
     for time in times:
         if restarts(clock, time):
-            clock, run = begin(clock, None), run + 1
+            clock, run = begin(None), run + 1
         clock = tick(clock, time)
         seen.append((run, clock.index, clock.branch))
     return seen
@@ -96,7 +96,7 @@ def test_steps_that_round_to_one_time_stay_apart() -> None:
     assert len(set(times.tolist())) < 50, "the case must have times that round to the same number"
     clock, sample = Clock(), torch.zeros(1, 2)
     for i, t in enumerate(scheduler.timesteps):
-        clock = tick(clock, reader.read(times[i], scheduler))
+        clock = tick(clock, reader.read(times[i], scheduler).key)
         sample = scheduler.step(torch.zeros(1, 2), t, sample, return_dict=False)[0]
     assert clock.index == 49
 
@@ -144,7 +144,7 @@ def test_a_scheduler_that_nobody_steps_does_not_hide_the_steps() -> None:
     scheduler, reader, clock = OnGpu([9.0, 6.0, 3.0]), TimeReader(), Clock()
     steps = []
     for time in torch.linspace(900.0, 0.0, 20):
-        clock = tick(clock, reader.read(time.as_subclass(FakeCuda), scheduler))
+        clock = tick(clock, reader.read(time.as_subclass(FakeCuda), scheduler).key)
         steps.append(clock.index)
     assert steps[-1] > 10
     assert reader.synchronisations > 1

@@ -126,10 +126,11 @@ def test_an_exception_inside_a_block_leaves_nothing_behind(family, granularity) 
 def test_keys_and_parameters_do_not_change_while_attached(family, model, granularity) -> None:
     keys = list(model.state_dict())
     parameters = [(name, id(p)) for name, p in model.named_parameters()]
-    with ft.accelerate(model, "tracache", **tracache(granularity)):
-        assert list(model.state_dict()) == keys
-        assert [(name, id(p)) for name, p in model.named_parameters()] == parameters
-        model.load_state_dict(model.state_dict())
+    handle = ft.attach(model, "tracache", **tracache(granularity))
+    assert list(model.state_dict()) == keys
+    assert [(name, id(p)) for name, p in model.named_parameters()] == parameters
+    model.load_state_dict(model.state_dict())
+    handle.detach()
 
 
 @torch.no_grad()

@@ -58,8 +58,9 @@ class AdaptiveLagrange(Predictor):
     """Lagrange of order 1..``order``, the order of least increment spread at every skipped step.
 
     ``over="sample"`` decides for each sample of the batch by itself, so that a result does not depend on
-    its batch mates; ``over="batch"`` takes one decision. Streams decide for themselves. With two points
-    the order is 1, with one the point is reused.
+    its batch mates; ``over="batch"`` takes one decision, and so does a stream whose first dimension is not
+    the batch (folded frames, packed tokens). Streams decide for themselves. With two points the order is
+    1, with one the point is reused.
     """
 
     order: int = 4
@@ -88,9 +89,11 @@ class AdaptiveLagrange(Predictor):
         points = state.points.push(step.time, feature, self.points)
         if len(points.times) < 3:  # one point: reuse; two: order 1 is the only candidate
             return SpreadPoints(points)
-        streams = zip(*points.features, strict=True)
-        per_sample = self.over == "sample"
-        return SpreadPoints(points, tuple(HostCopy(spread(s, points.times, per_sample)) for s in streams))
+        copies = []
+        for stream in zip(*points.features, strict=True):
+            own = self.over == "sample" and step.batch in (None, len(stream[0]))
+            copies.append(HostCopy(spread(stream, points.times, own)))
+        return SpreadPoints(points, tuple(copies))
 
     def orders(self, state: SpreadPoints, step: Step) -> tuple[tuple[int, ...], ...]:
         """The orders chosen at ``step``: per stream, per sample (one entry for a common choice)."""

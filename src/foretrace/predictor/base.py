@@ -24,6 +24,11 @@ class Predictor(ABC):
         """The polynomial degree that a forecast reproduces."""
 
     @property
+    def counts_steps(self) -> bool:
+        """Whether a constant of the forecast is measured in steps, so that no other coordinate fits."""
+        return False
+
+    @property
     @abstractmethod
     def points(self) -> int:
         """How many computed features are kept per site and branch."""

@@ -44,6 +44,11 @@ class Chebyshev(LinearPredictor):
         return -1
 
     @property
+    def counts_steps(self) -> bool:
+        """``span`` is a number of steps."""
+        return True
+
+    @property
     def points(self) -> int:
         """``keep``."""
         return self.keep

@@ -53,6 +53,11 @@ class FoCa(Predictor):
         return 1
 
     @property
+    def counts_steps(self) -> bool:
+        """The correction halves with every step."""
+        return True
+
+    @property
     def points(self) -> int:
         """Three tensors of the feature's size: F, D and d_0 - D."""
         return 3

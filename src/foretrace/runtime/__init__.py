@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,6 +56,12 @@ def accelerate(
     handle = attach(target, method, steps=steps, **settings)
     try:
         yield handle
+        if not handle.called:
+            warnings.warn(
+                f"{handle!r} saw no call; expected sampling inside the with block. Pass the pipeline or "
+                "denoiser that is sampled, and do not replace it meanwhile.",
+                stacklevel=3,
+            )
     finally:
         if handle.attached:
             handle.detach()

@@ -12,7 +12,7 @@ from typing import Any
 from foretrace.errors import InvalidSetting
 from foretrace.history import Step
 from foretrace.method import TimeAxis
-from foretrace.runtime.times import Reading
+from foretrace.runtime.times import Reading, TimeReader
 
 EDGE = 1e-3
 """Flow schedules begin at pure noise, where the log-SNR is infinite; sigmas stay this far from 0 and 1."""
@@ -30,32 +30,41 @@ def check_axis(axis: TimeAxis, scheduler: Any) -> None:
 
 
 def noise_source(scheduler: Any) -> str | None:
-    """Where a time's noise level comes from: flow sigmas, or the alphas of a variance-preserving schedule."""
-    if getattr(scheduler, "alphas_cumprod", None) is not None:
-        return "alphas"
-    if getattr(scheduler, "sigmas", None) is not None:
-        return "flow"
-    return None
+    """Where a time's noise level comes from: the scheduler's list of sigmas, or its table of alphas."""
+    if hasattr(scheduler, "sigmas") and hasattr(scheduler, "step_index"):
+        return "sigmas"
+    return "alphas" if getattr(scheduler, "alphas_cumprod", None) is not None else None
 
 
-def coordinate(axis: TimeAxis, step: Step, scheduler: Any, now: Reading) -> float:
+def is_flow(scheduler: Any) -> bool:
+    """Whether sigma runs from 1 (noise) to 0 (data) and the data fade with it, as in rectified flow."""
+    config = getattr(scheduler, "config", {})
+    return (
+        "FlowMatch" in type(scheduler).__name__
+        or bool(getattr(config, "use_flow_sigmas", False))
+        or getattr(config, "prediction_type", "") == "flow_prediction"
+    )
+
+
+def coordinate(axis: TimeAxis, step: Step, now: Reading, scheduler: Any, reader: TimeReader) -> float:
     """The coordinate of ``step``, whose time was read as ``now``.
 
-    ``sigma`` is the noise's standard deviation relative to the data's scale: ``sqrt((1 - a) / a)`` for
-    variance-preserving schedules, sigma itself for flows; ``logsnr`` is ``log(a / (1 - a))`` and
-    ``2 log((1 - sigma) / sigma)``.
+    ``sigma`` is that of the scheduler's own list, ``sqrt((1 - a) / a)`` where it has a table of alphas only;
+    ``logsnr`` is ``2 log((1 - sigma) / sigma)`` for flows and ``-2 log(sigma)`` otherwise.
     """
     if axis == "index":
         return float(step.index)
     if axis == "timestep":
         return step.t
-    scheduled = now.scheduled if hasattr(scheduler, "step_index") else now.given
-    if noise_source(scheduler) == "alphas":
+    if noise_source(scheduler) == "sigmas" and now.position is not None:
+        sigma = reader.host_list(scheduler, "sigmas")[now.position]
+    else:
         alphas = scheduler.alphas_cumprod
-        alpha = float(alphas[min(max(round(scheduled), 0), len(alphas) - 1)])
-        return math.sqrt((1 - alpha) / alpha) if axis == "sigma" else math.log(alpha / (1 - alpha))
-    sigma = scheduled / scheduler.config.num_train_timesteps
+        alpha = float(alphas[min(max(round(now.given), 0), len(alphas) - 1)])
+        sigma = math.sqrt((1 - alpha) / alpha)
     if axis == "sigma":
         return sigma
-    sigma = min(max(sigma, EDGE), 1 - EDGE)
-    return 2 * math.log((1 - sigma) / sigma)
+    if is_flow(scheduler):
+        sigma = min(max(sigma, EDGE), 1 - EDGE)
+        return 2 * math.log((1 - sigma) / sigma)
+    return -2 * math.log(max(sigma, EDGE))

@@ -38,9 +38,13 @@ class Clock:
         return self.index >= 0
 
 
-def begin(clock: Clock, total: int | None) -> Clock:
-    """A run of ``total`` steps that has seen no call yet; what is known of the direction is kept."""
-    return Clock(total=total, direction=clock.direction)
+def begin(total: int | None) -> Clock:
+    """A run of ``total`` steps that has seen no call yet.
+
+    It learns its direction anew: a wrong one, learned from a call outside of any loop, would otherwise make
+    every later call a run of its own.
+    """
+    return Clock(total=total)
 
 
 def restarts(clock: Clock, time: Time) -> bool:

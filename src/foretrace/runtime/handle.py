@@ -25,6 +25,11 @@ class Handle:
         return self._session.attached
 
     @property
+    def called(self) -> bool:
+        """Whether any call has come since attaching; if none has, something else is being sampled."""
+        return self._session.called
+
+    @property
     def report(self) -> Report:
         """What the latest run did; available after detaching too."""
         session, log = self._session, self._session.log

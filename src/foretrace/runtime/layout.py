@@ -25,8 +25,8 @@ from foretrace.runtime.packing import Slot, Template, fetch, tensor_slots, unpac
 class Passage:
     """How a block that is passed over answers: each stream is an argument of the same shape, or zeros.
 
-    The values are never used, since the forecast replaces all streams at the end of the span; the shapes
-    are, by whatever the model does between its blocks.
+    The values must not be used, since the forecast replaces all streams at the end of the span (`proof.py`
+    sees to it); the shapes are, by whatever the model does between its blocks.
     """
 
     template: Template
@@ -56,6 +56,12 @@ class Layout:
     def count(self) -> int:
         """Block calls per computed denoiser call."""
         return len(self.blocks)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What a proof that the span may be passed over holds for: these blocks, these streams."""
+        streams = tuple(len(passage.like) for passage in self.passages)
+        return (self.first, self.last, streams, tuple(id(block) for block in self.blocks))
 
 
 class Learner:

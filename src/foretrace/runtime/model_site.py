@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from foretrace.errors import ShapeChanged, UnsupportedModel
+from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerModel
 from foretrace.history import Feature, Step
 from foretrace.runtime.packing import tensor_slots, unpack
@@ -41,8 +41,7 @@ class ModelSite:
         output = forward(*args, **kwargs)
         feature, trace.template = unpack(output, self.name)
         if self.residual:
-            base = self._base(feature, args, kwargs)
-            feature = (feature[0] - base,)
+            feature = (feature[0] - self._base(feature, args, kwargs),)
         trace.commit(step, feature)
         return output
 
@@ -72,12 +71,3 @@ class ModelSite:
                 "Use PerModel(store='output')."
             )
         return base
-
-
-def check_count(name: str, step: Step, got: int, expected: int) -> None:
-    """Raise if a computed call ran another number of blocks than the run's first call."""
-    if got != expected:
-        raise ShapeChanged(
-            f"{name} ran {got} blocks at step {step.index}; expected {expected} as at the start of the run. "
-            "Use granularity=PerModel() where blocks are switched during a run, or run.begin()."
-        )

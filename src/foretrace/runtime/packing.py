@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
@@ -24,9 +26,13 @@ class Template:
     leaves: tuple[Any, ...]
     spec: Any
     plain: type | None
+    dtypes: tuple[torch.dtype, ...]
 
     def pack(self, feature: Feature) -> Any:
-        """The value with ``feature``'s tensors in the holes."""
+        """The value with ``feature``'s tensors in the holes, in the dtypes of the tensors taken out."""
+        feature = tuple(
+            x if x.dtype == dtype else x.to(dtype) for x, dtype in zip(feature, self.dtypes, strict=True)
+        )
         if self.plain is Tensor:  # the two shortcuts matter: a skipped step passes over every block
             return feature[0]
         if self.plain is tuple:
@@ -37,19 +43,49 @@ class Template:
 
 
 def unpack(value: Any, source: str) -> tuple[Feature, Template]:
-    """Split ``value`` (tensor, tuple, list, dict, diffusers output) into its tensors and a template."""
-    if isinstance(value, Tensor):
-        return (value,), Template((_HOLE,), None, Tensor)
+    """Split ``value`` (tensor, tuple, dict, diffusers output) into its floating tensors and a template.
+
+    Integer and boolean tensors stay in the template as they are: there is nothing between two of them.
+    """
     leaves, spec = pytree.tree_flatten(value)
-    feature = tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
-    if not feature:
+    feature = tuple(leaf for leaf in leaves if _is_stream(leaf))
+    if not feature or any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in leaves):
         raise UnsupportedModel(
-            f"{source} returned {type(value).__name__} without a tensor; expected a tensor or a "
-            "tuple, list, dict or output object of tensors. Use another granularity."
+            f"{source} returned {type(value).__name__} without a real floating tensor; expected a tensor "
+            "or a tuple, list, dict or output object of such tensors. Use another granularity."
         )
-    plain = tuple if type(value) is tuple and len(feature) == len(value) else None
-    holes = tuple(_HOLE if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-    return feature, Template(holes, spec, plain)
+    plain = Tensor if value is feature[0] else None
+    if type(value) is tuple and len(feature) == len(value):
+        plain = tuple
+    holes = tuple(_HOLE if _is_stream(leaf) else leaf for leaf in leaves)
+    return feature, Template(holes, spec, plain, tuple(x.dtype for x in feature))
+
+
+def _is_stream(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.numel() > 0
+
+
+def shapes_by_name(
+    names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any], leave_out: str
+) -> dict[str, Any]:
+    """The shapes of all tensors among the arguments, also inside lists and tuples, by parameter name."""
+    found = {}
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        if name == leave_out:
+            continue
+        if isinstance(value, Tensor):
+            found[name] = tuple(value.shape)
+        elif isinstance(value, (list, tuple)) and any(isinstance(x, Tensor) for x in value):
+            found[name] = [tuple(x.shape) for x in value if isinstance(x, Tensor)]
+    return found
+
+
+def batch_size(names: Sequence[str], shapes: dict[str, Any]) -> int | None:
+    """The number of samples in a call: the first dimension, or the length, of its first tensor argument."""
+    first = next((shapes[name] for name in names if shapes.get(name)), None)
+    if first is None:
+        return None
+    return len(first) if isinstance(first, list) else first[0]
 
 
 def tensor_slots(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Slot, Tensor]:

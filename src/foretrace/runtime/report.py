@@ -13,7 +13,6 @@ from foretrace.errors import UnsupportedModel
 from foretrace.macs import CallMacs, Macs, count_call
 from foretrace.method import Method
 from foretrace.runtime.log import Call, Example
-from foretrace.runtime.tap import original_forward
 
 Key = tuple[str, int]
 
@@ -70,8 +69,7 @@ class Report:
 
     @staticmethod
     def _count(denoiser: nn.Module, example: Example) -> CallMacs:
-        blocks, forward = example.skipped or (), original_forward(denoiser)
-        counted = count_call(denoiser, example.args, example.kwargs, blocks, forward)
+        counted = count_call(denoiser, example.args, example.kwargs, example.skipped or ())
         if example.skipped is None:  # nothing of the call runs when it is skipped
             return CallMacs(counted.computed, counted.computed)
         return counted

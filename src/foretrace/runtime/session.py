@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from foretrace.errors import AttachError, ClockError, UnsupportedModel
@@ -26,13 +27,23 @@ from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
+from foretrace.runtime.packing import batch_size, shapes_by_name
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
-from foretrace.runtime.times import TimeReader, pick_time, run_length, time_argument
+from foretrace.runtime.times import (
+    Reading,
+    TimeReader,
+    argument_names,
+    pick_time,
+    run_length,
+    time_argument,
+)
 from foretrace.runtime.trace import Trace
 
 Site = ModelSite | StackSite
+MOST_BRANCHES = 16
+"""More calls at one time than this are no branches: a guidance has two or three, Heun twice as many."""
 
 
 def make_site(denoiser: nn.Module, method: Method) -> Site:
@@ -47,6 +58,15 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
     )
 
 
+def may_forecast(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a forecast can stand for this call: no gradient is asked for, the return type is the same."""
+    if kwargs.get("return_dict") != trace.return_dict:
+        return False
+    return not torch.is_grad_enabled() or not any(
+        isinstance(x, torch.Tensor) and x.requires_grad for x in (*args, *kwargs.values())
+    )
+
+
 class Session:
     """A method at work on the denoisers of one target, from attach to detach."""
 
@@ -55,6 +75,7 @@ class Session:
         self.log = RunLog(target.denoisers)
         self.reader = TimeReader()
         self._clock = Clock(total=steps)
+        self.called = False
         self._begun = False
         self._timesteps: Any = None
         self._traces: dict[tuple[str, int], Trace] = {}
@@ -64,6 +85,7 @@ class Session:
         family = find_spec(next(iter(target.denoisers.values())))
         self.schedule = method.schedule.resolve(family.anchor)
         self._time_at: dict[str, tuple[str, int]] = {}
+        self._names: dict[str, list[str]] = {}
         self.sites: dict[str, Site] = {}
 
     def attach(self) -> None:
@@ -77,6 +99,7 @@ class Session:
             where = time_argument(denoiser)
             assert where is not None  # find_target has seen it
             self._time_at[name] = where
+            self._names[name] = argument_names(denoiser)
             self.sites[name] = make_site(denoiser, self.method)
         for name, denoiser in self.target.denoisers.items():
             self._undo.append(self.sites[name].install())
@@ -118,23 +141,27 @@ class Session:
         kwargs: dict[str, Any],
     ) -> Any:
         """Serve one call of the denoiser ``name``."""
-        started = time.perf_counter()
-        step = self._advance(name, args, kwargs)
-        key = (name, self._clock.branch)
-        trace = self._trace(key)
+        started, self.called = time.perf_counter(), True
         try:
-            trace.check_call(step, args, kwargs)
+            step = self._advance(name, args, kwargs)
+            key = (name, self._clock.branch)
+            trace = self._trace(key)
+            shapes = shapes_by_name(self._names[name], args, kwargs, self._time_at[name][0])
+            trace.check_call(step, shapes)
+            step = replace(step, batch=batch_size(self._names[name], shapes))
             self._notice(trace.check_feature())
             self._decide(step, trace)
-            skip = self._skipping and trace.ready
+            skip = self._skipping and trace.ready and may_forecast(trace, args, kwargs)
             run = self.sites[name].forecast if skip else self.sites[name].compute
             output = run(trace, step, forward, args, kwargs)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
             raise
-        if not skip and key not in self.log.examples:
-            skipped = self.sites[name].skipped_blocks(trace)
-            self.log.examples[key] = example_of(args, kwargs, skipped)
+        if not skip:
+            trace.return_dict = kwargs.get("return_dict")
+            if key not in self.log.examples:
+                skipped = self.sites[name].skipped_blocks(trace)
+                self.log.examples[key] = example_of(args, kwargs, skipped)
         self.log.calls.append(Call(step.index, key, skip, started, time.perf_counter()))
         return output
 
@@ -148,25 +175,45 @@ class Session:
         now = self.reader.read(value, scheduler)
         timesteps = getattr(scheduler, "timesteps", None)
         # set_timesteps makes a new tensor, so its identity tells a new run, even one cut off at its start
-        if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now):
+        if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now.key):
+            self._open(scheduler, now)
             self._timesteps = timesteps
-            times = self.reader.host_list(scheduler)
-            total = self.steps if scheduler is None else run_length(scheduler, times, now.given)
-            self.schedule.check(total)
-            check_axis(self.method.time, scheduler)
-            self._start(total)
-            self._begun = True
-        self._clock = tick(self._clock, now)
-        step = self._clock.step
-        if scheduler is None and step.total is not None and step.index >= step.total:
+        self._clock = tick(self._clock, now.key)
+        if self._clock.branch >= MOST_BRANCHES:
             raise ClockError(
-                f"the loop made step {step.index + 1} of a run of steps={step.total}; expected the times to "
-                "jump back at the next run. Pass the true steps=..., or call run.begin(steps=...) first."
+                f"{MOST_BRANCHES + 1} calls came at one time, {now.given:g}; expected the time to change at "
+                "the next step. Call run.begin() before each run if runs have one step."
             )
-        return replace(step, coordinate=coordinate(self.method.time, step, scheduler, now))
+        step = self._clock.step
+        if step.total is not None and step.index >= step.total:
+            step = self._past_end(scheduler, now)
+        return replace(step, coordinate=coordinate(self.method.time, step, now, scheduler, self.reader))
+
+    def _past_end(self, scheduler: Any, now: Reading) -> Step:
+        """A call after the last step. In a pipeline it warms up or fills a cache, and is a run of its own."""
+        total = self._clock.total
+        if scheduler is None:
+            raise ClockError(
+                f"the loop made step {self._clock.step.index + 1} of a run of steps={total}; expected the "
+                "times to jump back at the next run. Pass the true steps=... or call run.begin(steps=...)."
+            )
+        self._open(scheduler, now)
+        self._begun = False
+        self._clock = tick(self._clock, now.key)
+        return self._clock.step
+
+    def _open(self, scheduler: Any, now: Reading) -> None:
+        """Begin the run whose first call is at ``now``; what can fail comes first."""
+        times = self.reader.host_list(scheduler)
+        length = None if scheduler is None else run_length(scheduler, times, now.given)
+        total = self.steps if length is None else length
+        self.schedule.check(total)
+        check_axis(self.method.time, scheduler)
+        self._start(total)
+        self._begun = True
 
     def _start(self, total: int | None) -> None:
-        self._clock = begin(self._clock, total)
+        self._clock = begin(total)
         self._traces.clear()
         self._last_computed = -1
         self._begun = False

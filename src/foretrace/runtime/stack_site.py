@@ -11,8 +11,8 @@ from foretrace.granularity import PerStack
 from foretrace.history import Feature, Step
 from foretrace.models import find_stacks
 from foretrace.runtime.layout import Layout, Learner
-from foretrace.runtime.model_site import check_count
 from foretrace.runtime.packing import fetch, unpack
+from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.tap import Switch, install_taps
 from foretrace.runtime.trace import Trace
 
@@ -24,6 +24,7 @@ class StackSite:
         self.name, self.granularity = type(denoiser).__name__, granularity
         self.stacks = find_stacks(denoiser)
         self.switch = Switch()
+        self._proven: set[tuple[Any, ...]] = set()
 
     def install(self) -> Callable[[], None]:
         """Put taps in place of all blocks."""
@@ -44,11 +45,7 @@ class StackSite:
     ) -> Any:
         """Run the denoiser and keep what leaves the span; the run's first call also learns the layout."""
         if trace.layout is None:
-            learner = Learner(self.name, self.granularity)
-            output = self._run(learner, forward, args, kwargs)
-            trace.layout, feature = learner.finish()
-            trace.commit(step, feature)
-            return output
+            return self._learn(trace, step, forward, args, kwargs)
         watch = _Watch(trace, step)
         output = self._run(watch, forward, args, kwargs)
         check_count(self.name, step, watch.calls, trace.layout.count)
@@ -63,7 +60,31 @@ class StackSite:
         kwargs: dict[str, Any],
     ) -> Any:
         """Run the denoiser with the span passed over and its output forecast."""
-        return self._run(_Pass(trace, step), forward, args, kwargs)
+        skipping = _Pass(trace.layout, trace.forecast(step), self.name, step)
+        output = self._run(skipping, forward, args, kwargs)
+        check_count(self.name, step, skipping.calls, trace.layout.count)
+        return output
+
+    def _learn(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """The first computed call of a run: learn its layout, and once prove that it may be skipped."""
+        again = {name: dict(x) if isinstance(x, dict) else x for name, x in kwargs.items()}
+        learner = Learner(self.name, self.granularity)
+        output = self._run(learner, forward, args, kwargs)
+        layout, feature = learner.finish()
+        if layout.shape not in self._proven:
+            replay = _Pass(layout, feature, self.name, step)
+            check_replay(self.name, self.granularity, self._run(replay, forward, args, again), output)
+            self._proven.add(layout.shape)
+        trace.layout = layout
+        trace.commit(step, feature)
+        return output
 
     def _run(
         self,
@@ -102,23 +123,25 @@ class _Watch:
 
 
 class _Pass:
-    """A skipped call: head and tail run, the span is passed over, its last block answers the forecast."""
+    """A skipped call: head and tail run, the span is passed over, its last block answers ``feature``."""
 
-    def __init__(self, trace: Trace, step: Step) -> None:
-        self.trace, self.step, self.layout = trace, step, trace.layout
+    def __init__(self, layout: Layout, feature: Feature, name: str, step: Step) -> None:
+        self.layout, self.feature, self.name, self.step = layout, feature, name, step
         self.calls = 0
         self._entered: Feature = ()
 
     def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call, layout = self.calls, self.layout
         self.calls += 1
+        if call >= layout.count or block is not layout.blocks[call]:
+            raise_other_block(self.name, self.step, call)
         if not layout.first <= call <= layout.last:
             return block(*args, **kwargs)
         if call == layout.first:
             self._entered = _sources(layout, args, kwargs)
         if call < layout.last:
             return layout.passages[call].answer(args, kwargs)
-        feature = self.trace.forecast(self.step)
+        feature = self.feature
         if layout.sources:
             feature = tuple(x + e for x, e in zip(feature, self._entered, strict=True))
         return layout.passages[call].template.pack(feature)

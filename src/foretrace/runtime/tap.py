@@ -7,6 +7,7 @@ be replaced, gets an instance attribute ``forward`` that is deleted again.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,22 @@ class Tap(nn.Module):
         else:
             super().__setattr__(name, value)
 
+    def register_forward_hook(self, *args: Any, **kwargs: Any) -> Any:
+        """Hooks belong to the block: they fire when it runs, and stay when the tap goes."""
+        return self._inner.register_forward_hook(*args, **kwargs)
+
+    def register_forward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
+        """As `register_forward_hook`."""
+        return self._inner.register_forward_pre_hook(*args, **kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copied denoiser is not attached: it gets the block."""
+        return copy.deepcopy(self._inner, memo)
+
+    def __reduce__(self) -> Any:
+        """As copying."""
+        return _same, (self._inner,)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the block, or what the switch says."""
         handler = self._switch.handler
@@ -74,9 +91,10 @@ class Entry:
     """The denoiser's ``forward`` while attached: hands the call to ``handle(original, args, kwargs)``."""
 
     def __init__(self, denoiser: nn.Module, handle: Callable[..., Any]) -> None:
+        # updated=(): a wrapper that another library put around an older entry carries that one's attributes
+        functools.update_wrapper(self, denoiser.forward, updated=())
         self.original = denoiser.forward
         self.handle: Callable[..., Any] | None = handle
-        functools.update_wrapper(self, self.original)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Hand the call on."""
@@ -84,17 +102,25 @@ class Entry:
             return self.original(*args, **kwargs)
         return self.handle(self.original, args, kwargs)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copied denoiser is not attached: it gets its own plain ``forward``."""
+        return copy.deepcopy(self.original, memo)
+
+    def __reduce__(self) -> Any:
+        """As copying."""
+        return _same, (self.original,)
+
+
+def _same(x: Any) -> Any:
+    return x
+
 
 def entry_of(denoiser: nn.Module) -> Entry | None:
-    """The entry that is installed on ``denoiser``, if it is attached."""
+    """The working entry on ``denoiser``, if it is attached, also below wrappers of other libraries."""
     found = denoiser.__dict__.get("forward")
-    return found if isinstance(found, Entry) else None
-
-
-def original_forward(denoiser: nn.Module) -> Callable[..., Any]:
-    """The denoiser's own ``forward``, attached or not."""
-    entry = entry_of(denoiser)
-    return denoiser.forward if entry is None else entry.original
+    while found is not None and not (isinstance(found, Entry) and found.handle is not None):
+        found = getattr(found, "__wrapped__", None)
+    return found
 
 
 def check_attachable(denoiser: nn.Module) -> None:
@@ -131,17 +157,16 @@ def install_entry(denoiser: nn.Module, handle: Callable[..., Any]) -> Callable[[
 
 def install_taps(stacks: dict[str, nn.ModuleList], switch: Switch) -> Callable[[], None]:
     """Replace every block of the lists by a tap; returns the undo."""
-    placed = []
     for blocks in stacks.values():
         for key, block in list(blocks._modules.items()):
             assert block is not None
-            tap = Tap(block, switch)
-            blocks._modules[key] = tap
-            placed.append((blocks, key, tap, block))
+            blocks._modules[key] = Tap(block, switch)
 
     def undo() -> None:
-        for blocks, key, tap, block in placed:
-            if blocks._modules.get(key) is tap:
-                blocks._modules[key] = block
+        # Looked up, not remembered: a list that lost or moved blocks meanwhile has other keys
+        for blocks in stacks.values():
+            for key, tap in list(blocks._modules.items()):
+                if isinstance(tap, Tap) and tap.__dict__["_switch"] is switch:
+                    blocks._modules[key] = tap.__dict__["_inner"]
 
     return undo

@@ -14,10 +14,15 @@ TIME_ARGUMENTS = ("timestep", "timesteps", "t", "sigma", "sigmas")
 """Names under which denoisers take their time, in the order they are looked for."""
 
 
+def argument_names(denoiser: nn.Module) -> list[str]:
+    """The names in the signature of the denoiser's ``forward``, in order."""
+    written = getattr(denoiser, "_orig_mod", denoiser)  # torch.compile hides the signature
+    return list(inspect.signature(written.forward).parameters)
+
+
 def time_argument(denoiser: nn.Module) -> tuple[str, int] | None:
     """Name and position of the time in the signature of the denoiser's ``forward``, or None."""
-    written = getattr(denoiser, "_orig_mod", denoiser)  # torch.compile hides the signature
-    names = list(inspect.signature(written.forward).parameters)
+    names = argument_names(denoiser)
     return next(((name, names.index(name)) for name in TIME_ARGUMENTS if name in names), None)
 
 
@@ -42,6 +47,12 @@ class Reading(NamedTuple):
 
     scheduled: float
     given: float
+    position: int | None = None
+
+    @property
+    def key(self) -> tuple[float, float]:
+        """What the clock compares. Not the position: Heun has two at one time."""
+        return self.scheduled, self.given
 
 
 def run_length(scheduler: Any, values: list[float], first: float) -> int | None:
@@ -78,8 +89,7 @@ class TimeReader:
 
     def __init__(self) -> None:
         self.synchronisations = 0
-        self._list: Tensor | None = None
-        self._values: list[float] = []
+        self._copies: dict[str, tuple[Tensor, list[float]]] = {}
         self._position: int | None = None
         self._calls_there = 0
 
@@ -89,22 +99,24 @@ class TimeReader:
         position = self._place(scheduler, values)
         scheduled = 0.0 if position is None else values[position]
         if not isinstance(value, Tensor):
-            return Reading(scheduled, float(value))
+            return Reading(scheduled, float(value), position)
         on_host = value.device.type in ("cpu", "meta")
         if not on_host and position is not None and self._patient(position):
-            return Reading(scheduled, scheduled)
+            return Reading(scheduled, scheduled, position)
         self.synchronisations += not on_host
-        return Reading(scheduled, float(value.max()) if value.numel() > 1 else float(value))
+        given = float(value.max()) if value.numel() > 1 else float(value)
+        return Reading(scheduled, given, position)
 
-    def host_list(self, scheduler: Any) -> list[float]:
-        """The scheduler's list on the host, copied once per run; empty without one."""
-        times = getattr(scheduler, "timesteps", None)
-        if not isinstance(times, Tensor) or times.ndim != 1:
+    def host_list(self, scheduler: Any, name: str = "timesteps") -> list[float]:
+        """The scheduler's list of this name on the host, copied once per run; empty without one."""
+        tensor = getattr(scheduler, name, None)
+        if not isinstance(tensor, Tensor) or tensor.ndim != 1:
             return []
-        if times is not self._list:
-            self.synchronisations += times.device.type != "cpu"
-            self._list, self._values = times, times.tolist()
-        return self._values
+        copied = self._copies.get(name)
+        if copied is None or copied[0] is not tensor:
+            self.synchronisations += tensor.device.type != "cpu"
+            copied = self._copies[name] = (tensor, tensor.tolist())
+        return copied[1]
 
     def _place(self, scheduler: Any, values: list[float]) -> int | None:
         """The position that the scheduler itself counts, where it counts one."""

@@ -12,7 +12,7 @@ from foretrace.errors import NonFinite, ShapeChanged
 from foretrace.history import Feature, Step
 from foretrace.hostcopy import HostCopy
 from foretrace.method import Method
-from foretrace.runtime.packing import Slot, Template, tensor_slots
+from foretrace.runtime.packing import Template
 
 
 @dataclass
@@ -29,22 +29,24 @@ class Trace:
     ready: bool = False
     template: Template | None = None
     layout: Any = None
-    shapes: dict[Slot, torch.Size] = field(default_factory=dict)
-    _sums: tuple[int, HostCopy] | None = None
+    shapes: dict[str, Any] = field(default_factory=dict)
+    return_dict: Any = None
+    _range: tuple[int, HostCopy] | None = None
 
-    def check_call(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def check_call(self, step: Step, shapes: dict[str, Any]) -> None:
         """Raise `ShapeChanged` if an argument's shape differs from that at the run's start."""
-        shapes = {slot: tensor.shape for slot, tensor in tensor_slots(args, kwargs).items()}
         if not self.ready:
             self.shapes = shapes
         elif shapes != self.shapes:
             changed = sorted(
-                str(s) for s in shapes.keys() | self.shapes.keys() if shapes.get(s) != self.shapes.get(s)
+                name
+                for name in shapes.keys() | self.shapes.keys()
+                if shapes.get(name) != self.shapes.get(name)
             )
-            slot = next(s for s in (*shapes, *self.shapes) if str(s) == changed[0])
+            name = changed[0]
             raise ShapeChanged(
-                f"{self.source}: argument {slot!r} got shape {_show(shapes.get(slot))} at step "
-                f"{step.index}; expected {_show(self.shapes.get(slot))} as at the start of the run. "
+                f"{self.source}: argument {name!r} got shape {shapes.get(name, 'none')} at step "
+                f"{step.index}; expected {self.shapes.get(name, 'none')} as at the start of the run. "
                 "Start a new run with run.begin(), or detach for this part of the sampling."
             )
 
@@ -55,8 +57,8 @@ class Trace:
         self.state = self.method.predictor.commit(self.state, step, feature)
         self.ready = True
         if feature[0].device.type != "meta":
-            sums = [x.detach().sum(dtype=torch.promote_types(x.dtype, torch.float32)) for x in feature]
-            self._sums = step.index, HostCopy(torch.stack([torch.stack(sums).sum()])[None])
+            ranges = [torch.stack(torch.aminmax(x.detach())).float() for x in feature]
+            self._range = step.index, HostCopy(torch.stack(ranges))
 
     def forecast(self, step: Step) -> Feature:
         """The predictor's feature at ``step``."""
@@ -68,14 +70,17 @@ class Trace:
         Raises:
             NonFinite: the method asks to stop at such a feature.
         """
-        if self._sums is None or not self._sums[1].arrived:
+        if self._range is None or not self._range[1].arrived:
             return None
-        (index, sums), self._sums = self._sums, None
-        if math.isfinite(sums.rows()[0][0]):
+        (index, ranges), self._range = self._range, None
+        dtype = self.method.history_dtype
+        limit = torch.finfo(dtype or torch.float32).max
+        if all(math.isfinite(x) and abs(x) <= limit for row in ranges.rows() for x in row):
             return None
+        kept = f" in {dtype}" if dtype else ""
         message = (
             f"{self.source}: the feature at {self.method.granularity} computed at step {index} holds NaN or "
-            "inf; expected finite numbers. Use a wider dtype, or on_nonfinite='compute' to go on without it."
+            f"inf{kept}; expected finite numbers. Use a wider dtype, or on_nonfinite='compute' to go on."
         )
         self.ready, self.layout = False, None
         if self.method.on_nonfinite == "stop":
@@ -85,7 +90,3 @@ class Trace:
     def nbytes(self) -> int:
         """Bytes of the kept tensors."""
         return 0 if self.state is None else self.method.predictor.nbytes(self.state)
-
-
-def _show(shape: torch.Size | None) -> str:
-    return "none" if shape is None else str(tuple(shape))
