@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shapes_bench import SITES, Labelled
+from shapes_bench import MODULES, SITES, Labelled
 from shapes_table import main
 
 import foretrace as ft
@@ -18,6 +18,8 @@ PREDICTORS: dict[str, ft.Predictor] = {
     "reuse": ft.Reuse(),
     **{f"lagrange {n}": ft.Lagrange(n) for n in (1, 2, 3)},
     "tracache 4": ft.AdaptiveLagrange(4),
+    "soft 2": ft.SoftLagrange(2),
+    "dmd 3": ft.DynamicModes(3),
     "taylor 2": ft.Taylor(2),
     "hermite 2": ft.Hermite(2),
     "foca literal": ft.FoCa(1.0),
@@ -29,7 +31,12 @@ PREDICTORS: dict[str, ft.Predictor] = {
     "lagrange 2 clamped": ft.ClampGain(ft.Lagrange(2), 3.0),
     "lagrange 2 warped": ft.Warped(ft.Lagrange(2)),
 }
-OWN = ("taylorseer", "hicache", "foca", "abcache", "resilphase")
+OWN = ("taylorseer", "taylorseer_newton", "hicache", "foca", "abcache", "resilphase", "freqca", "predit")
+
+
+def site_of(method: ft.Method) -> str:
+    """The site's name in the table."""
+    return {v: k for k, v in {**SITES, "modules": MODULES}.items()}.get(method.granularity, "residual")
 
 
 def methods() -> list[Labelled]:
@@ -42,8 +49,8 @@ def methods() -> list[Labelled]:
                 rows.append((f"{name}, {interval}", site, method))
     for name in OWN:
         for interval in (3, 5, 8):
-            method = ft.load_method(name, interval=interval, warmup=2)
-            rows.append((f"{name}, {interval}, own", "stack", method))
+            method = ft.load_method(name, interval=interval)
+            rows.append((f"{name}, {interval}, own", site_of(method), method))
     for flex in (0.75, 3.0):
         spectrum = ft.load_method("spectrum", flex=flex)
         rows.append((f"spectrum {flex:g}, own", "stack", spectrum))

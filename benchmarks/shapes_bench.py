@@ -17,6 +17,7 @@ from foretrace.demo.compare import psnr, relative_l2
 
 STEPS = 50
 SITES = {"stack": ft.PerStack(), "model": ft.PerModel()}
+MODULES = ft.PerModule("attn", "ff")
 Labelled = tuple[str, str, ft.Method]
 """A row's label, its site's name and its method."""
 

@@ -5,7 +5,7 @@ Every row starts from the same noises as the uncached run. Run: python benchmark
 
 from __future__ import annotations
 
-from shapes_bench import SITES, Labelled
+from shapes_bench import MODULES, SITES, Labelled
 from shapes_table import main
 
 import foretrace as ft
@@ -14,9 +14,15 @@ import foretrace as ft
 def methods() -> list[Labelled]:
     """(label, site, method): FORA, TraCache by the std rule, and the fixed orders of its ablation."""
     rows = []
+    for k in (3, 4, 5, 6):
+        for name in ("fora", "tracache"):
+            method = ft.load_method(name, interval=k, granularity=MODULES)
+            rows.append((f"{name} {k}", "modules", method))
     for site, granularity in SITES.items():
         for k in (3, 4, 5, 6):
-            rows.append((f"fora {k}", site, ft.load_method("fora", interval=k, granularity=granularity)))
+            for name in ("fora", "tracache_soft"):
+                method = ft.load_method(name, interval=k, granularity=granularity)
+                rows.append((f"{name} {k}", site, method))
             for select, orders in (("std", (2, 3, 4, 5)), ("fixed", (1, 2, 3, 4, 5))):
                 for order in orders:
                     method = ft.load_method(

@@ -5,14 +5,20 @@ with foretrace.accelerate(pipe, "tracache", interval=5, order=4) as run:
 print(run.report)
 """
 
-from foretrace.combinators import Blend as Blend
-from foretrace.combinators import Centered as Centered
-from foretrace.combinators import ClampGain as ClampGain
-from foretrace.combinators import Damped as Damped
-from foretrace.combinators import Warped as Warped
+from foretrace.combinator.channels import Channels as Channels
+from foretrace.combinator.corrected import Corrected as Corrected
+from foretrace.combinator.partition import Bands as Bands
+from foretrace.combinator.partition import Trust as Trust
+from foretrace.combinator.weights import Blend as Blend
+from foretrace.combinator.weights import Centered as Centered
+from foretrace.combinator.weights import ClampGain as ClampGain
+from foretrace.combinator.weights import Damped as Damped
+from foretrace.combinator.weights import Warped as Warped
 from foretrace.demo.references import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
+from foretrace.granularity import PerBlock as PerBlock
 from foretrace.granularity import PerModel as PerModel
+from foretrace.granularity import PerModule as PerModule
 from foretrace.granularity import PerStack as PerStack
 from foretrace.history import Step as Step
 from foretrace.macs import count_call as count_call
@@ -20,17 +26,20 @@ from foretrace.method import Method as Method
 from foretrace.methods import available_methods as available_methods
 from foretrace.methods import citation as citation
 from foretrace.methods import load_method as load_method
-from foretrace.partition import Bands as Bands
-from foretrace.partition import Trust as Trust
 from foretrace.predictor import AdamsBashforth as AdamsBashforth
+from foretrace.predictor import AdamsMoulton as AdamsMoulton
 from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
 from foretrace.predictor import Chebyshev as Chebyshev
+from foretrace.predictor import DynamicModes as DynamicModes
+from foretrace.predictor import FlatBackward as FlatBackward
 from foretrace.predictor import FoCa as FoCa
 from foretrace.predictor import Hermite as Hermite
 from foretrace.predictor import Lagrange as Lagrange
 from foretrace.predictor import LinearPredictor as LinearPredictor
+from foretrace.predictor import MeanSlope as MeanSlope
 from foretrace.predictor import Predictor as Predictor
 from foretrace.predictor import Reuse as Reuse
+from foretrace.predictor import SoftLagrange as SoftLagrange
 from foretrace.predictor import Taylor as Taylor
 from foretrace.runtime import accelerate as accelerate
 from foretrace.runtime import attach as attach
@@ -44,14 +53,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdamsBashforth",
+    "AdamsMoulton",
     "AdaptiveLagrange",
     "Bands",
     "Blend",
     "Centered",
+    "Channels",
     "Chebyshev",
     "ClampGain",
+    "Corrected",
     "Counter",
     "Damped",
+    "DynamicModes",
+    "FlatBackward",
     "FoCa",
     "ForetraceError",
     "Growing",
@@ -59,12 +73,16 @@ __all__ = [
     "Lagrange",
     "LinearPredictor",
     "Mask",
+    "MeanSlope",
     "Method",
+    "PerBlock",
     "PerModel",
+    "PerModule",
     "PerStack",
     "Predictor",
     "Reuse",
     "Schedule",
+    "SoftLagrange",
     "Step",
     "Stride",
     "Taylor",

@@ -50,20 +50,65 @@ class PerStack(Granularity):
         one_of("store", self.store, ("output", "residual"))
 
 
-_SPELLING = re.compile(r"^(model|stack)(?:\((\d+)(?:,\s*(\d+))?\))?(?::(output|residual))?$")
+@dataclass(frozen=True)
+class PerBlock(Granularity):
+    """One site per transformer block: all tensors that it returns, or what it added to its input.
+
+    With ``store="output"`` only the last block's forecast reaches the output, so `PerStack` gives the same
+    result at a fraction of the memory; it is here for methods that treat blocks differently. With
+    ``store="residual"`` every block adds its forecast to the live input.
+    """
+
+    store: Store = "output"
+
+    def __post_init__(self) -> None:
+        one_of("store", self.store, ("output", "residual"))
+
+
+@dataclass(frozen=True, init=False)
+class PerModule(Granularity):
+    """One site per module of these names inside the blocks: what it returns, before any gate.
+
+    ``"attn"`` stands for every attention module and ``"ff"`` for every feed-forward one; any other name is
+    that of the attribute in the block, and may hold ``*``. On a skipped step norms, modulation, gates and
+    residual additions run live around the forecasts.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names or ("attn", "ff"))
+        for name in self.names:
+            if not isinstance(name, str) or not _NAME.match(name):
+                raise InvalidSetting(
+                    f"PerModule got the name {name!r}; expected 'attn', 'ff' or an attribute of the blocks. "
+                    "Pass names of modules, such as PerModule('attn1', 'ff')."
+                )
+
+
+_NAME = re.compile(r"^[\w*]+$")
+_SPELLING = re.compile(
+    r"^(?:(model|block)|(stack)(?:\((\d+)(?:,\s*(\d+))?\))?)(?::(output|residual))?$"
+    r"|^module(?:\(([\w*]+(?:,\s*[\w*]+)*)\))?$",
+    re.IGNORECASE,
+)
 
 
 def parse_granularity(text: object) -> Granularity:
-    """Read the short spelling used on the command line: ``model``, ``stack``, ``stack(1,1):residual``."""
+    """Read the short spelling: ``model``, ``stack(1,1):residual``, ``block``, ``module(attn,ff)``."""
     if isinstance(text, Granularity):
         return text
-    found = _SPELLING.match(text.strip().lower()) if isinstance(text, str) else None
-    if found is None or (found[1] == "model" and found[2] is not None):
+    found = _SPELLING.match(text.strip()) if isinstance(text, str) else None
+    if found is None:
         raise InvalidSetting(
-            f"granularity got {text!r}; expected PerModel(...), PerStack(...), or the spelling 'model', "
-            "'stack' or 'stack(head,tail)', each with ':residual' if wished. Pass one of these."
+            f"granularity got {text!r}; expected PerModel, PerStack, PerBlock or PerModule, or the spelling "
+            "'model', 'stack', 'stack(head,tail)' or 'block', each with ':residual' if wished, or "
+            "'module(attn,ff)'. Pass one of these."
         )
-    store: Store = "residual" if found[4] == "residual" else "output"
-    if found[1] == "model":
-        return PerModel(store)
-    return PerStack(int(found[2] or 0), int(found[3] or 0), store)
+    whole, stack, head, tail, kept, names = found.groups()
+    store: Store = "residual" if kept and kept.lower() == "residual" else "output"
+    if stack:
+        return PerStack(int(head or 0), int(tail or 0), store)
+    if whole:
+        return PerModel(store) if whole.lower() == "model" else PerBlock(store)
+    return PerModule(*re.findall(r"[\w*]+", names or ""))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import foretrace as ft
+from foretrace.combinator.partition import low_band
 from foretrace.errors import InvalidSetting
-from foretrace.partition import low_band
 from laws.test_predictors import forecast, grids
 
 

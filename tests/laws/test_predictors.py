@@ -21,6 +21,9 @@ LINEAR = [
     *(ft.Taylor(n) for n in range(5)),
     *(ft.Hermite(n, sigma) for n in (1, 2, 3) for sigma in (0.3, 0.5)),
     *(ft.AdamsBashforth(n) for n in (1, 2, 3)),
+    *(ft.AdamsMoulton(n) for n in (1, 2, 3)),
+    ft.FlatBackward(),
+    ft.MeanSlope(),
     ft.Centered(ft.Chebyshev(4, keep=5)),
     ft.Damped(ft.Lagrange(2), 0.5),
     ft.Damped(ft.Taylor(2), 0.9, rate=0.8),
@@ -31,13 +34,24 @@ LINEAR = [
     ft.Warped(ft.Lagrange(2)),
 ]
 BIASED = [ft.Chebyshev(4, keep=5), ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5)]
-ROLLING = [ft.FoCa(lam) for lam in (0.0, 0.5, 1.0)]
+ROLLING = [
+    *(ft.FoCa(lam) for lam in (0.0, 0.5, 1.0)),
+    *(ft.Corrected(ft.AdamsBashforth(2), threshold) for threshold in (0.0, 0.1)),
+]
 PAIRS = [
     ft.Bands(ft.Reuse(), ft.Lagrange(2)),
     ft.Bands(ft.Lagrange(1), ft.Lagrange(2), 0.3),
     ft.Trust(ft.Lagrange(2), ft.Lagrange(1)),
+    ft.Channels((ft.Lagrange(1), ft.Lagrange(2)), (0, 1, 1, 0)),
 ]
-PREDICTORS = [*LINEAR, *ROLLING, *PAIRS, *(ft.AdaptiveLagrange(n) for n in (1, 2, 4))]
+ADAPTIVE = [
+    *(ft.AdaptiveLagrange(n) for n in (1, 2, 4)),
+    ft.SoftLagrange(),
+    ft.SoftLagrange(3, caution=1.0),
+    ft.DynamicModes(2),
+    ft.DynamicModes(4),
+]
+PREDICTORS = [*LINEAR, *ROLLING, *PAIRS, *ADAPTIVE]
 
 
 @st.composite

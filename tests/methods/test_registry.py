@@ -53,7 +53,9 @@ def test_a_method_is_plain_frozen_data(name: str) -> None:
 
 @pytest.mark.parametrize("name", ft.available_methods())
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.name)
-@pytest.mark.parametrize("granularity", ["model", "stack", "stack(1,1):residual"])
+@pytest.mark.parametrize(
+    "granularity", ["model", "stack", "stack(1,1):residual", "block:residual", "module(attn)"]
+)
 def test_every_method_runs_on_every_family(name: str, family, granularity: str) -> None:
     """Skips, is finite, repeats itself, and stays within reach of the uncached run."""
     model = family.model()
@@ -98,6 +100,10 @@ def test_settings_reach_the_parts() -> None:
         ("stack(2)", ft.PerStack(2)),
         ("Stack(1, 2):residual", ft.PerStack(1, 2, "residual")),
         (ft.PerStack(3), ft.PerStack(3)),
+        ("block", ft.PerBlock()),
+        ("block:residual", ft.PerBlock("residual")),
+        ("module", ft.PerModule("attn", "ff")),
+        ("module(attn1, proj_*)", ft.PerModule("attn1", "proj_*")),
     ],
 )
 def test_granularities_have_a_short_spelling(text, expected) -> None:

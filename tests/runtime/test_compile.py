@@ -15,7 +15,9 @@ COMPILABLE = ["dit", "flux", "sd3", "wan"]
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", COMPILABLE)
-@pytest.mark.parametrize("granularity", [ft.PerModel(), ft.PerStack(), ft.PerStack(1, 1)], ids=str)
+@pytest.mark.parametrize(
+    "granularity", [ft.PerModel(), ft.PerStack(), ft.PerStack(1, 1), ft.PerBlock()], ids=str
+)
 def test_blocks_compiled_before_attaching(name: str, granularity) -> None:
     family = FAMILIES[name]
     eager, model = family.model(), family.model()

@@ -18,6 +18,10 @@ GRANULARITIES = [
     ft.PerStack(head=1, tail=1),
     ft.PerStack(store="residual"),
     ft.PerStack(head=1, store="residual"),
+    ft.PerBlock(),
+    ft.PerBlock(store="residual"),
+    ft.PerModule("attn", "ff"),
+    ft.PerModule("attn"),
 ]
 STEPS = 8
 

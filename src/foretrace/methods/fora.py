@@ -3,14 +3,13 @@
     F(t) = F(t_1)
 
 The release counts DiT's steps down and computes the last one; on PixArt-alpha and Open-Sora the same
-baseline counts up (`schedule.py`). The paper keeps the attention and feed-forward outputs of every block;
-here the default site is the stack of blocks, the site of the block-level methods it is compared with, and
-the skipped step still runs the embedders and the final layer with the live time.
+baseline counts up (`schedule.py`). The sites are the attention and feed-forward outputs of every block,
+before their gates: a skipped step runs norms, modulation, gates and residual additions with the live time.
 """
 
 from __future__ import annotations
 
-from foretrace.granularity import PerStack
+from foretrace.granularity import PerModule
 from foretrace.method import Method
 from foretrace.predictor import Reuse
 from foretrace.schedule import Anchor, FamilyStride, Stride
@@ -28,4 +27,4 @@ CITATION = """
 def fora(interval: int = 3, anchor: Anchor | None = None) -> Method:
     """Reuse with a stride of ``interval``; ``anchor=None`` is the one papers use on the model's family."""
     schedule = FamilyStride(interval) if anchor is None else Stride(interval, anchor)
-    return Method(schedule, Reuse(), PerStack())
+    return Method(schedule, Reuse(), PerModule("attn", "ff"))

@@ -4,12 +4,12 @@
 
 with TaylorSeer's difference quotients d_i and the physicists' polynomials H_i. At sigma = 0.5 the slope is
 halved, a damped forecast. From order 2 on H_2(0) != 0, so the forecast misses its own newest point.
-The paper keeps module outputs; the site here is the stack.
+The sites are those of TaylorSeer.
 """
 
 from __future__ import annotations
 
-from foretrace.granularity import PerStack
+from foretrace.granularity import PerModule
 from foretrace.method import Method
 from foretrace.predictor import Hermite
 from foretrace.schedule import Counter
@@ -27,4 +27,4 @@ CITATION = """
 
 def hicache(interval: int = 5, order: int = 2, sigma: float = 0.5, warmup: int = 3) -> Method:
     """The paper takes sigma = 0.5 on FLUX.1-dev and 0.3 on FLUX.1-schnell."""
-    return Method(Counter(interval, warmup), Hermite(order, sigma), PerStack())
+    return Method(Counter(interval, warmup), Hermite(order, sigma), PerModule("attn", "ff"))

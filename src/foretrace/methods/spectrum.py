@@ -11,7 +11,7 @@ newest 16.
 
 from __future__ import annotations
 
-from foretrace.combinators import Blend, Centered
+from foretrace.combinator.weights import Blend, Centered
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Chebyshev, Lagrange

@@ -4,15 +4,15 @@
     d_0 = F(t_1),   d_{i+1} = (d_i(t_1) - d_i(t_2)) / (t_1 - t_2)
 
 The quotients lack Newton's factors, so the forecast is exact on straight lines only, whatever the order
-(`predictor/taylor.py`); `taylorseer_newton` has the factors. The release keeps the attention and
-feed-forward outputs of every block; its "lite" variant keeps one tensor near the end, as is done here.
+(`predictor/taylor.py`); `taylorseer_newton` has the factors. The sites are the attention and feed-forward
+outputs of every block; the release's "lite" variant keeps one tensor near the end: granularity=PerStack().
 Its guard that delays the first quotient until after the warm-up is not followed: with `warmup` computed
 steps there are quotients, and they are used.
 """
 
 from __future__ import annotations
 
-from foretrace.granularity import PerStack
+from foretrace.granularity import PerModule
 from foretrace.method import Method
 from foretrace.predictor import Taylor
 from foretrace.schedule import Counter
@@ -30,4 +30,4 @@ CITATION = """
 
 def taylorseer(interval: int = 5, order: int = 2, warmup: int = 3) -> Method:
     """The release runs (interval, order, warmup) = (4, 4, 2) on DiT, (6, 1, 3) on FLUX."""
-    return Method(Counter(interval, warmup), Taylor(order), PerStack())
+    return Method(Counter(interval, warmup), Taylor(order), PerModule("attn", "ff"))

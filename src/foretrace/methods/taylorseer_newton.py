@@ -8,7 +8,7 @@ its own so that the effect of the missing factors in the release can be read off
 
 from __future__ import annotations
 
-from foretrace.granularity import PerStack
+from foretrace.granularity import PerModule
 from foretrace.method import Method
 from foretrace.methods.taylorseer import CITATION as CITATION
 from foretrace.predictor import Lagrange
@@ -17,4 +17,4 @@ from foretrace.schedule import Counter
 
 def taylorseer_newton(interval: int = 5, order: int = 2, warmup: int = 3) -> Method:
     """Settings as for `taylorseer`."""
-    return Method(Counter(interval, warmup), Lagrange(order), PerStack())
+    return Method(Counter(interval, warmup), Lagrange(order), PerModule("attn", "ff"))

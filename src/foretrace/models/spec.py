@@ -13,15 +13,18 @@ class ModelSpec:
 
     ``anchor``: where the papers anchored strides on this family. ``stacks``: attribute names of the block
     lists, where the general rule of ``models/stacks.py`` does not find them; empty means: use the rule.
+    ``no_stack``: why its blocks are none that could be passed over together, where that is so.
     """
 
     anchor: Anchor = "first"
     stacks: tuple[str, ...] = ()
+    no_stack: str = ""
 
 
 SPECS: dict[str, ModelSpec] = {
     # FORA and TraCache count DiT's steps down to 0 and compute that one; every later family counts up.
     "DiTTransformer2DModel": ModelSpec(anchor="last"),
+    "UNet2DConditionModel": ModelSpec(no_stack="its skip connections join blocks on the way down and up"),
 }
 
 

@@ -17,9 +17,14 @@ def find_stacks(denoiser: nn.Module) -> dict[str, nn.ModuleList]:
     model itself declares as repeated (``_repeated_blocks``, else ``_no_split_modules``); the lists right
     below the model with two or more parametrised elements of one class called ``...Block`` or ``...Layer``.
     """
-    named = find_spec(denoiser).stacks
-    if named:
-        return {name: denoiser.get_submodule(name) for name in named}  # type: ignore[misc]
+    spec = find_spec(denoiser)
+    if spec.no_stack:
+        raise UnsupportedModel(
+            f"{type(denoiser).__name__} has no stack of transformer blocks: {spec.no_stack}; expected a "
+            "transformer. Use granularity=PerModel()."
+        )
+    if spec.stacks:
+        return {name: denoiser.get_submodule(name) for name in spec.stacks}  # type: ignore[misc]
     lists = dict(_block_lists(denoiser, ""))
     for declaration in ("_repeated_blocks", "_no_split_modules"):
         declared = set(getattr(denoiser, declaration, None) or ())

@@ -4,9 +4,14 @@ from foretrace.predictor.adaptive import AdaptiveLagrange as AdaptiveLagrange
 from foretrace.predictor.base import LinearPredictor as LinearPredictor
 from foretrace.predictor.base import Predictor as Predictor
 from foretrace.predictor.chebyshev import Chebyshev as Chebyshev
+from foretrace.predictor.dmd import DynamicModes as DynamicModes
 from foretrace.predictor.foca import FoCa as FoCa
 from foretrace.predictor.lagrange import Lagrange as Lagrange
 from foretrace.predictor.multistep import AdamsBashforth as AdamsBashforth
 from foretrace.predictor.reuse import Reuse as Reuse
+from foretrace.predictor.soft import SoftLagrange as SoftLagrange
+from foretrace.predictor.solvers import AdamsMoulton as AdamsMoulton
+from foretrace.predictor.solvers import FlatBackward as FlatBackward
+from foretrace.predictor.solvers import MeanSlope as MeanSlope
 from foretrace.predictor.taylor import Hermite as Hermite
 from foretrace.predictor.taylor import Taylor as Taylor

@@ -43,14 +43,14 @@ class AdamsBashforth(LinearPredictor):
         """See the class."""
         slopes = min(self.steps, len(times) - 1)
         weights = [1.0] + [0.0] * (len(times) - 1)
-        for j, share in enumerate(_integrals(times[:slopes], times[0], t)):
+        for j, share in enumerate(slope_integrals(times[:slopes], times[0], t)):
             per_unit = share / (times[j] - times[j + 1])
             weights[j] += per_unit
             weights[j + 1] -= per_unit
         return tuple(weights)
 
 
-def _integrals(nodes: Sequence[float], start: float, stop: float) -> list[float]:
+def slope_integrals(nodes: Sequence[float], start: float, stop: float) -> list[float]:
     """``integral_{start}^{stop} l_j(s) ds`` of the Lagrange basis over ``nodes``, by Gauss-Legendre.
 
     Four points are exact to degree 7, more than any order of use here.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,15 @@ class Layout:
         return (self.first, self.last, streams, tuple(id(block) for block in self.blocks))
 
 
+@dataclass(frozen=True)
+class Record:
+    """Of one call: what head blocks returned, what tail blocks were handed and returned."""
+
+    head: tuple[Feature, ...]
+    handed: tuple[Feature, ...]
+    tail: tuple[Feature, ...]
+
+
 class Learner:
     """Watches one computed call block by block; `finish` gives the layout and the span's feature."""
 
@@ -74,8 +83,10 @@ class Learner:
         self._links: list[dict[int, str]] = []
         self._returned: Feature = ()
         self._entered: dict[str, tuple[Slot, Tensor]] = {}
-        # The last block of the span is only known at the end, so the newest outputs are copied.
+        # The last block of the span is only known at the end, so the newest calls are copied.
         self._newest: deque[Feature] = deque(maxlen=granularity.tail + 1)
+        self._handed: deque[Feature] = deque(maxlen=granularity.tail)
+        self._head: list[Feature] = []
 
     def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``block`` and note what it takes and returns."""
@@ -85,13 +96,20 @@ class Learner:
         )
         if len(self.blocks) == self.granularity.head and self.granularity.store == "residual":
             self._entered = {name: (slot, x.clone()) for name, (slot, x) in named.items()}
+        self._handed.append(copies(tensor_slots(args, kwargs).values()))
         output = block(*args, **kwargs)
         feature, template = unpack(output, type(block).__name__)
+        if len(self._head) < self.granularity.head:
+            self._head.append(copies(feature))
         self.blocks.append(block)
         self.passages.append(_passage(feature, template, args, kwargs))
-        self._newest.append(tuple(x.clone() for x in feature))
+        self._newest.append(copies(feature))
         self._returned = feature
         return output
+
+    def record(self) -> Record:
+        """What blocks outside of the span returned, and what those behind it were handed."""
+        return Record(tuple(self._head), tuple(self._handed), tuple(self._newest)[1:])
 
     def finish(self) -> tuple[Layout, Feature]:
         """The layout, and the feature at the end of the span (a residual where that is stored)."""
@@ -128,6 +146,11 @@ class Learner:
             f"{tuple(output.shape)} of stream {stream}; expected one, to take the residual from. "
             "Use store='output'."
         )
+
+
+def copies(tensors: Iterable[Tensor]) -> Feature:
+    """Copies of tensors that the model may yet write to."""
+    return tuple(x.clone() for x in tensors)
 
 
 def _named_tensors(

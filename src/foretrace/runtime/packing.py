@@ -80,6 +80,12 @@ def shapes_by_name(
     return found
 
 
+def modes_by_name(names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that are words or switches: with another one the denoiser does something else."""
+    values = (*zip(names, args, strict=False), *kwargs.items())
+    return {name: x for name, x in values if isinstance(x, (str, bool)) and name != "return_dict"}
+
+
 def batch_size(names: Sequence[str], shapes: dict[str, Any]) -> int | None:
     """The number of samples in a call: the first dimension, or the length, of its first tensor argument."""
     first = next((shapes[name] for name in names if shapes.get(name)), None)
@@ -93,6 +99,13 @@ def tensor_slots(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Slot, Te
     found: dict[Slot, Tensor] = {i: a for i, a in enumerate(args) if isinstance(a, Tensor)}
     found.update((name, a) for name, a in kwargs.items() if isinstance(a, Tensor))
     return found
+
+
+def fresh_containers(value: Any) -> Any:
+    """The same tensors in new dicts and lists, for models that take things out of what they are given."""
+    if type(value) is dict:
+        return {key: fresh_containers(x) for key, x in value.items()}
+    return [fresh_containers(x) for x in value] if type(value) is list else value
 
 
 def fetch(slot: Slot, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from foretrace.errors import AttachError, ClockError, UnsupportedModel
-from foretrace.granularity import PerModel, PerStack
+from foretrace.granularity import PerBlock, PerModel, PerModule, PerStack
 from foretrace.history import Step
 from foretrace.method import Method
 from foretrace.models import find_spec
@@ -27,7 +27,8 @@ from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
-from foretrace.runtime.packing import batch_size, shapes_by_name
+from foretrace.runtime.module_site import ModuleSite
+from foretrace.runtime.packing import batch_size, modes_by_name, shapes_by_name
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
@@ -41,7 +42,7 @@ from foretrace.runtime.times import (
 )
 from foretrace.runtime.trace import Trace
 
-Site = ModelSite | StackSite
+Site = ModelSite | StackSite | ModuleSite
 MOST_BRANCHES = 16
 """More calls at one time than this are no branches: a guidance has two or three, Heun twice as many."""
 
@@ -52,9 +53,11 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
         return ModelSite(denoiser, method.granularity)
     if isinstance(method.granularity, PerStack):
         return StackSite(denoiser, method.granularity)
+    if isinstance(method.granularity, (PerBlock, PerModule)):
+        return ModuleSite(denoiser, method.granularity)
     raise UnsupportedModel(
-        f"{method.granularity!r} is no granularity the runtime knows; expected PerModel or PerStack. "
-        "Pass granularity=PerModel()."
+        f"{method.granularity!r} is no granularity the runtime knows; expected PerModel, PerStack, PerBlock "
+        "or PerModule. Pass granularity=PerModel()."
     )
 
 
@@ -146,22 +149,25 @@ class Session:
             step = self._advance(name, args, kwargs)
             key = (name, self._clock.branch)
             trace = self._trace(key)
+            trace.check_modes(modes_by_name(self._names[name], args, kwargs))
             shapes = shapes_by_name(self._names[name], args, kwargs, self._time_at[name][0])
             trace.check_call(step, shapes)
             step = replace(step, batch=batch_size(self._names[name], shapes))
             self._notice(trace.check_feature())
             self._decide(step, trace)
             skip = self._skipping and trace.ready and may_forecast(trace, args, kwargs)
+            if not skip and key not in self.log.examples:  # before the call, which may use arguments up
+                self.log.examples[key] = example_of(args, kwargs, None)
             run = self.sites[name].forecast if skip else self.sites[name].compute
             output = run(trace, step, forward, args, kwargs)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
             raise
         if not skip:
+            trace.close(step)
             trace.return_dict = kwargs.get("return_dict")
-            if key not in self.log.examples:
-                skipped = self.sites[name].skipped_blocks(trace)
-                self.log.examples[key] = example_of(args, kwargs, skipped)
+            passed_over = self.sites[name].skipped_blocks(trace)
+            self.log.examples[key] = self.log.examples[key]._replace(skipped=passed_over)
         self.log.calls.append(Call(step.index, key, skip, started, time.perf_counter()))
         return output
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from foretrace.granularity import PerStack
 from foretrace.history import Feature, Step
-from foretrace.models import find_stacks
-from foretrace.runtime.layout import Layout, Learner
-from foretrace.runtime.packing import fetch, unpack
+from foretrace.models import block_places
+from foretrace.runtime.layout import Layout, Learner, Record, copies
+from foretrace.runtime.packing import fetch, fresh_containers, tensor_slots, unpack
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.tap import Switch, install_taps
 from foretrace.runtime.trace import Trace
@@ -22,13 +22,13 @@ class StackSite:
 
     def __init__(self, denoiser: nn.Module, granularity: PerStack) -> None:
         self.name, self.granularity = type(denoiser).__name__, granularity
-        self.stacks = find_stacks(denoiser)
+        self.places = block_places(denoiser)
         self.switch = Switch()
         self._proven: set[tuple[Any, ...]] = set()
 
     def install(self) -> Callable[[], None]:
         """Put taps in place of all blocks."""
-        return install_taps(self.stacks, self.switch)
+        return install_taps(self.places, self.switch)
 
     def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
         """The blocks that a skipped call passes over."""
@@ -47,7 +47,7 @@ class StackSite:
         if trace.layout is None:
             return self._learn(trace, step, forward, args, kwargs)
         watch = _Watch(trace, step)
-        output = self._run(watch, forward, args, kwargs)
+        output = self.switch.run(watch, forward, args, kwargs)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
 
@@ -61,7 +61,7 @@ class StackSite:
     ) -> Any:
         """Run the denoiser with the span passed over and its output forecast."""
         skipping = _Pass(trace.layout, trace.forecast(step), self.name, step)
-        output = self._run(skipping, forward, args, kwargs)
+        output = self.switch.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)
         return output
 
@@ -74,30 +74,20 @@ class StackSite:
         kwargs: dict[str, Any],
     ) -> Any:
         """The first computed call of a run: learn its layout, and once prove that it may be skipped."""
-        again = {name: dict(x) if isinstance(x, dict) else x for name, x in kwargs.items()}
+        again = fresh_containers(kwargs)
         learner = Learner(self.name, self.granularity)
-        output = self._run(learner, forward, args, kwargs)
-        layout, feature = learner.finish()
-        if layout.shape not in self._proven:
-            replay = _Pass(layout, feature, self.name, step)
-            check_replay(self.name, self.granularity, self._run(replay, forward, args, again), output)
-            self._proven.add(layout.shape)
-        trace.layout = layout
+        output = self.switch.run(learner, forward, args, kwargs)
+        trace.layout, feature = learner.finish()
         trace.commit(step, feature)
+        if trace.layout.shape not in self._proven:
+            returned = copies(unpack(output, self.name)[0])
+            replay = _Replay(
+                _Pass(trace.layout, feature, self.name, step), learner.record(), self.granularity
+            )
+            replayed = self.switch.run(replay, forward, args, again)
+            check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
+            self._proven.add(trace.layout.shape)
         return output
-
-    def _run(
-        self,
-        handler: Callable[..., Any],
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        self.switch.handler = handler
-        try:
-            return forward(*args, **kwargs)
-        finally:
-            self.switch.handler = None
 
 
 class _Watch:
@@ -145,6 +135,28 @@ class _Pass:
         if layout.sources:
             feature = tuple(x + e for x, e in zip(feature, self._entered, strict=True))
         return layout.passages[call].template.pack(feature)
+
+
+class _Replay:
+    """A skipped call in which head and tail answer what they returned, and the tail's inputs are checked."""
+
+    def __init__(self, skipping: _Pass, record: Record, granularity: PerStack) -> None:
+        self.skipping, self.record, self.granularity = skipping, record, granularity
+
+    def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        skipping, layout, record = self.skipping, self.skipping.layout, self.record
+        call = skipping.calls
+        if layout.first <= call <= layout.last:
+            return skipping(block, args, kwargs)
+        skipping.calls += 1
+        if call < layout.first:
+            feature = record.head[call]
+        else:
+            place = call - layout.last - 1
+            handed = tuple(tensor_slots(args, kwargs).values())
+            check_replay(skipping.name, self.granularity, handed, record.handed[place])
+            feature = record.tail[place]
+        return layout.passages[call].template.pack(copies(feature))
 
 
 def _sources(layout: Layout, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, ...]:

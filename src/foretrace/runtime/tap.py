@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -39,6 +39,20 @@ class Switch:
 
     def __init__(self) -> None:
         self.handler: BlockHandler | None = None
+
+    def run(
+        self,
+        handler: BlockHandler,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call ``forward`` while every tapped module goes to ``handler``."""
+        self.handler = handler
+        try:
+            return forward(*args, **kwargs)
+        finally:
+            self.handler = None
 
 
 class Tap(nn.Module):
@@ -155,18 +169,18 @@ def install_entry(denoiser: nn.Module, handle: Callable[..., Any]) -> Callable[[
     return undo
 
 
-def install_taps(stacks: dict[str, nn.ModuleList], switch: Switch) -> Callable[[], None]:
-    """Replace every block of the lists by a tap; returns the undo."""
-    for blocks in stacks.values():
-        for key, block in list(blocks._modules.items()):
-            assert block is not None
-            blocks._modules[key] = Tap(block, switch)
+def install_taps(places: Sequence[tuple[nn.Module, str]], switch: Switch) -> Callable[[], None]:
+    """Replace the child of this name of every parent by a tap; returns the undo."""
+    for parent, key in places:
+        child = parent._modules[key]
+        assert child is not None
+        parent._modules[key] = Tap(child, switch)
 
     def undo() -> None:
         # Looked up, not remembered: a list that lost or moved blocks meanwhile has other keys
-        for blocks in stacks.values():
-            for key, tap in list(blocks._modules.items()):
+        for parent in dict.fromkeys(parent for parent, _ in places):
+            for key, tap in list(parent._modules.items()):
                 if isinstance(tap, Tap) and tap.__dict__["_switch"] is switch:
-                    blocks._modules[key] = tap.__dict__["_inner"]
+                    parent._modules[key] = tap.__dict__["_inner"]
 
     return undo

@@ -1,12 +1,13 @@
-"""What a session keeps for one denoiser and one branch during one run."""
+"""What a session keeps for one denoiser and one branch during one run: a predictor's state per site."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from foretrace.errors import NonFinite, ShapeChanged
 from foretrace.history import Feature, Step
@@ -15,23 +16,47 @@ from foretrace.method import Method
 from foretrace.runtime.packing import Template
 
 
+class _Ranges(NamedTuple):
+    """The least and the greatest entry of every stream computed at ``step``, on their way to the host."""
+
+    step: int
+    sites: tuple[int, ...]
+    copy: HostCopy
+
+    def first_beyond(self, limit: float) -> int | None:
+        """The first site with an entry that is not finite or beyond ``limit``."""
+        for site, row in zip(self.sites, self.copy.rows(), strict=True):
+            if not all(math.isfinite(x) and abs(x) <= limit for x in row):
+                return site
+        return None
+
+
 @dataclass
 class Trace:
-    """The predictor's state at the site of one branch, and how the site returns.
+    """The predictor's state at every site of one branch, and how the sites return.
 
     ``shapes`` are those of the call's tensor arguments: a forecast is only good for inputs of the shapes
-    it was computed from. ``layout`` is what a per-stack site learned about the blocks.
+    it was computed from. ``layout`` is what sites inside the denoiser learned about its modules.
     """
 
     method: Method
     source: str
-    state: Any = None
+    states: list[Any] = field(default_factory=list)
     ready: bool = False
     template: Template | None = None
     layout: Any = None
     shapes: dict[str, Any] = field(default_factory=dict)
+    modes: dict[str, Any] = field(default_factory=dict)
     return_dict: Any = None
-    _range: tuple[int, HostCopy] | None = None
+    names: tuple[str, ...] = ()
+    _passing: list[tuple[int, Tensor]] = field(default_factory=list)
+    _ranges: _Ranges | None = None
+
+    def check_modes(self, modes: dict[str, Any]) -> None:
+        """Forget everything kept if the call is of another mode, such as with a cache that is now filled."""
+        if self.ready and modes != self.modes:
+            self.restart()
+        self.modes = modes
 
     def check_call(self, step: Step, shapes: dict[str, Any]) -> None:
         """Raise `ShapeChanged` if an argument's shape differs from that at the run's start."""
@@ -50,19 +75,32 @@ class Trace:
                 "Start a new run with run.begin(), or detach for this part of the sampling."
             )
 
-    def commit(self, step: Step, feature: Feature) -> None:
-        """Keep a computed feature; whether it is finite is found out later, without waiting for a GPU."""
-        if not self.ready:
-            self.state = self.method.predictor.init(self.method.history_dtype)
-        self.state = self.method.predictor.commit(self.state, step, feature)
-        self.ready = True
-        if feature[0].device.type != "meta":
-            ranges = [torch.stack(torch.aminmax(x.detach())).float() for x in feature]
-            self._range = step.index, HostCopy(torch.stack(ranges))
+    def restart(self) -> None:
+        """Forget everything kept; the next computed call is as the first of a run."""
+        self.ready, self.layout = False, None
+        self.states, self._passing, self._ranges = [], [], None
 
-    def forecast(self, step: Step) -> Feature:
+    def commit(self, step: Step, feature: Feature, site: int = 0) -> None:
+        """Keep a computed feature. The sites of a first call come in their order."""
+        if site == len(self.states):
+            self.states.append(self.method.predictor.init(self.method.history_dtype))
+        self.states[site] = self.method.predictor.commit(self.states[site], step, feature)
+        if feature[0].device.type != "meta":
+            for x in feature:
+                self._passing.append((site, torch.stack(torch.aminmax(x.detach())).float()))
+
+    def close(self, step: Step) -> None:
+        """The call is computed. Whether its features are finite is found out later, unwaited."""
+        self.ready = True
+        if self._passing:
+            sites, ranges = zip(*self._passing, strict=True)
+            together = torch.stack([x.to(ranges[0].device, non_blocking=True) for x in ranges])
+            self._ranges = _Ranges(step.index, sites, HostCopy(together))
+            self._passing = []
+
+    def forecast(self, step: Step, site: int = 0) -> Feature:
         """The predictor's feature at ``step``."""
-        return self.method.predictor.predict(self.state, step)
+        return self.method.predictor.predict(self.states[site], step)
 
     def check_feature(self) -> str | None:
         """Forget everything kept if a feature with NaN or inf is among it, and say so.
@@ -70,23 +108,25 @@ class Trace:
         Raises:
             NonFinite: the method asks to stop at such a feature.
         """
-        if self._range is None or not self._range[1].arrived:
+        if self._ranges is None or not self._ranges.copy.arrived:
             return None
-        (index, ranges), self._range = self._range, None
+        ranges, self._ranges = self._ranges, None
         dtype = self.method.history_dtype
-        limit = torch.finfo(dtype or torch.float32).max
-        if all(math.isfinite(x) and abs(x) <= limit for row in ranges.rows() for x in row):
+        site = ranges.first_beyond(torch.finfo(dtype or torch.float32).max)
+        if site is None:
             return None
+        where = f" ({self.names[site]})" if self.names else ""
         kept = f" in {dtype}" if dtype else ""
         message = (
-            f"{self.source}: the feature at {self.method.granularity} computed at step {index} holds NaN or "
-            f"inf{kept}; expected finite numbers. Use a wider dtype, or on_nonfinite='compute' to go on."
+            f"{self.source}: the feature at {self.method.granularity}{where} computed at step {ranges.step} "
+            f"holds NaN or inf{kept}; expected finite numbers. Use a wider dtype, or on_nonfinite='compute' "
+            "to go on."
         )
-        self.ready, self.layout = False, None
+        self.restart()
         if self.method.on_nonfinite == "stop":
             raise NonFinite(message)
         return message
 
     def nbytes(self) -> int:
         """Bytes of the kept tensors."""
-        return 0 if self.state is None else self.method.predictor.nbytes(self.state)
+        return sum(self.method.predictor.nbytes(state) for state in self.states)

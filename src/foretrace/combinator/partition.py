@@ -1,7 +1,7 @@
 """Different predictors for different parts of one feature, and two that check each other.
 
-Unlike the combinators of `combinators.py` these look at the features, so they are no weight tables; what they
-wrap are, and each wrapped forecast stays one fused sum over shared points.
+Unlike the combinators of `combinator/weights.py` these look at the features, so they are no weight tables;
+what they wrap are, and each wrapped forecast stays one fused sum over shared points.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from foretrace.checks import between
-from foretrace.combinators import require_linear
+from foretrace.combinator.weights import require_linear
 from foretrace.history import Feature, Points, Step, weighted_sum
 from foretrace.predictor.base import LinearPredictor, Predictor
 

@@ -1,0 +1,95 @@
+"""Writes the page `gallery.md` from the recipes themselves while the documentation is built."""
+
+from __future__ import annotations
+
+import inspect
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import foretrace as ft
+from foretrace.methods import recipe
+
+STEPS = 50
+HEAD = f"""# Gallery
+
+Every recipe as it stands in the code, with its published settings: what it computes, what it keeps and where.
+The strips show a run of {STEPS} steps, a block for a computed step and a dot for a skipped one. *Exact* is
+the degree of the polynomials in time that a forecast reproduces (`none`: not even constants). *Gain* is the
+sum of the weights' sizes at the skipped steps, the factor by which rounding and noise of the kept features
+are multiplied.
+"""
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the generated page."""
+    sections = [_section(name) for name in ft.available_methods()]
+    files.append(File.generated(config, "gallery.md", content="\n".join([HEAD, _overview(), *sections])))
+    return files
+
+
+def _overview() -> str:
+    lines = [
+        "| method | computed | points kept | exact | gain | site |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ft.available_methods():
+        method = ft.load_method(name)
+        computed = len(method.schedule.table(STEPS))
+        lines.append(
+            f"| [`{name}`](#{name}) | {computed} of {STEPS} | {method.predictor.points} | "
+            f"{_exact(method)} | {_gain(method)} | `{method.granularity}` |"
+        )
+    return "\n".join(lines)
+
+
+def _section(name: str) -> str:
+    make, method = recipe(name), ft.load_method(name)
+    page = inspect.getdoc(inspect.getmodule(make)) or ""
+    title, _, body = page.partition("\n\n")
+    computed = set(method.schedule.table(STEPS))
+    strip = "".join("█" if i in computed else "·" for i in range(STEPS))
+    settings = "\n".join(
+        f"| `{p.name}` | `{p.default!r}` |" for p in inspect.signature(make).parameters.values()
+    )
+    return f"""
+## {name}
+
+{title}
+
+```text
+{body.strip()}
+```
+
+```text
+{strip}
+```
+
+{method.predictor} at {method.granularity}.
+
+| setting | default |
+|---|---|
+{settings}
+
+```bibtex
+{ft.citation(name)}
+```
+"""
+
+
+def _exact(method: ft.Method) -> str:
+    return "none" if method.predictor.exact < 0 else str(method.predictor.exact)
+
+
+def _gain(method: ft.Method) -> str:
+    """The range of the gain over the skipped steps that have all points."""
+    predictor = method.predictor
+    if not isinstance(predictor, ft.LinearPredictor):
+        return "by features"
+    computed = method.schedule.table(STEPS)
+    gains = []
+    for t in set(range(STEPS)) - set(computed):
+        times = [float(i) for i in reversed(computed) if i < t][: predictor.points]
+        if len(times) == predictor.points:
+            gains.append(predictor.gain(times, float(t)))
+    return f"{min(gains):.2f} to {max(gains):.2f}" if gains else "-"

@@ -1,0 +1,1 @@
+"""Combinators: predictors made of other predictors."""

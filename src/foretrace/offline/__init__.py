@@ -1,0 +1,1 @@
+"""What is found out before a run, from the features of recorded ones."""
