@@ -1,4 +1,4 @@
-"""Writes the page `gallery.md` from the recipes themselves while the documentation is built."""
+"""Writes the pages `gallery.md` and `coverage.md` from the package while the documentation is built."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mkdocs.structure.files import File, Files
 
 import foretrace as ft
 from foretrace.methods import recipe
+from foretrace.models.coverage import COLUMNS, read_coverage
 
 STEPS = 50
 HEAD = f"""# Gallery
@@ -25,7 +26,29 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the generated page."""
     sections = [_section(name) for name in ft.available_methods()]
     files.append(File.generated(config, "gallery.md", content="\n".join([HEAD, _overview(), *sections])))
+    files.append(File.generated(config, "coverage.md", content=_coverage()))
     return files
+
+
+def _coverage() -> str:
+    matrix = read_coverage()
+    lines = [
+        "# Coverage",
+        "",
+        f"Every denoiser class of diffusers {matrix.diffusers}, tiny and with random weights, at every",
+        "granularity. **+**: always computing is the uncached model bit for bit, and a skip with the same",
+        "input repeats the computed output. **-**: refused with the error below. `foretrace models` prints",
+        "the same.",
+        "",
+        f"| class | {' | '.join(f'`{s}`' for s in COLUMNS)} |",
+        f"|---|{':-:|' * len(COLUMNS)}",
+    ]
+    for name, row in matrix.classes.items():
+        lines.append(f"| {name} | {' | '.join('+' if row[s] is None else '-' for s in COLUMNS)} |")
+    lines += ["", "## Refusals", ""]
+    for name, row in matrix.classes.items():
+        lines += [f"- {name}, `{s}`: {why}" for s, why in row.items() if why is not None]
+    return "\n".join(lines)
 
 
 def _overview() -> str:

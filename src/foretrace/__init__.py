@@ -43,6 +43,7 @@ from foretrace.predictor import SoftLagrange as SoftLagrange
 from foretrace.predictor import Taylor as Taylor
 from foretrace.runtime import accelerate as accelerate
 from foretrace.runtime import attach as attach
+from foretrace.runtime.report import Report as Report
 from foretrace.schedule import Counter as Counter
 from foretrace.schedule import Growing as Growing
 from foretrace.schedule import Mask as Mask
@@ -80,6 +81,7 @@ __all__ = [
     "PerModule",
     "PerStack",
     "Predictor",
+    "Report",
     "Reuse",
     "Schedule",
     "SoftLagrange",

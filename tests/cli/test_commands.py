@@ -146,6 +146,29 @@ def test_settings_are_read_as_values() -> None:
         parse_settings(["=3"])
 
 
+def test_models_lists_the_matrix_and_its_reasons() -> None:
+    result = invoke("models", "wan")
+    assert result.exit_code == 0
+    assert "WanVACETransformer3DModel" in result.output
+    assert "FluxTransformer2DModel" not in result.output
+    assert "block:residual on WanVACETransformer3DModel: " in result.output
+    matrix = json.loads(invoke("models", "--json").output)
+    assert matrix["classes"]["FluxTransformer2DModel"]["stack"] is None
+    assert "no class named 'nobody'" in refused("models", "nobody")
+
+
+def test_check_explains_a_pipeline(folder: Path) -> None:
+    result = invoke("check", folder, "--prompt", "star")
+    assert result.exit_code == 0, result.output
+    assert "DiTTransformer2DModel, time in 'timestep'" in result.output
+    assert "transformer_blocks: 3 blocks, BasicTransformerBlock" in result.output
+    rows = {words[0]: words[1:] for words in map(str.split, result.output.splitlines()) if len(words) == 5}
+    assert rows["model"][:2] == ["1", "1"]
+    assert rows["model"][3] == "0.00%"
+    assert rows["block"][1] == "3"
+    assert rows["module(attn,ff)"][1] == "6"
+
+
 def test_help_names_the_commands() -> None:
     output = invoke("--help").output
     assert all(command in output for command in ("demo", "run", "methods"))

@@ -1,85 +1,53 @@
-"""Two laws that hold for every denoiser class and granularity, or a refusal that says why; nothing else here.
-
-The same time twice is not another step, so the second law takes times so close to zero that every time
-embedding of them is the same.
-"""
+"""Every cell of the committed matrix, run again: both laws hold, or the refusal is the one that it tells."""
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+import re
 
+import diffusers
 import pytest
 import torch
-from torch import Tensor, nn
 
 import foretrace as ft
 from foretrace.errors import ForetraceError, UnsupportedModel
-from foretrace.runtime.packing import unpack
+from foretrace.models.coverage import COLUMNS, read_coverage
 from zoo import CASES
-from zoo.refusals import NOT_COUNTED, REFUSED
+from zoo.laws import NEARLY_ZERO, attached, build, check_computing, check_skipping, outputs
+from zoo.refusals import NOT_COUNTED
 
-GRANULARITIES = {"model": ft.PerModel(), "stack": ft.PerStack()}
-PAIRS = [(name, kind) for name in CASES for kind in GRANULARITIES]
-LAWFUL = [pair for pair in PAIRS if pair not in REFUSED]
-NEARLY_ZERO = (3e-30, 2e-30, 1e-30)
-ROUNDING = 1e-6
-"""Relative; all but one class are exact: the Fourier features of AceStep's times differ in the last bit."""
-
-
-@functools.lru_cache(maxsize=1)  # the pairs of a class follow each other
-def build(name: str) -> nn.Module:
-    return CASES[name].build()
+MATRIX = read_coverage()
+CELLS = [(name, spelling) for name in CASES for spelling in COLUMNS]
+HOLDS = [(name, s) for name, s in CELLS if MATRIX.classes.get(name, {}).get(s) is None]
+REFUSED = [cell for cell in CELLS if cell not in HOLDS]
 
 
-@torch.no_grad()
-def outputs(name: str, model: nn.Module, times: tuple[float, ...]) -> list[tuple[Tensor, ...]]:
-    """What the calls return, each copied before the next, which might write into it."""
-    return [tuple(x.clone() for x in unpack(model(**CASES[name].call(t)), name)[0]) for t in times]
+def test_the_matrix_has_every_class_and_granularity() -> None:
+    assert MATRIX.diffusers == diffusers.__version__
+    assert list(MATRIX.classes) == list(CASES)
+    assert all(list(row) == list(COLUMNS) for row in MATRIX.classes.values())
 
 
-def attached(name: str, kind: str, schedule: Any, steps: int) -> Any:
-    return ft.accelerate(build(name), ft.Method(schedule, ft.Reuse(), GRANULARITIES[kind]), steps=steps)
+@pytest.mark.parametrize(("name", "spelling"), HOLDS)
+def test_both_laws_hold(name: str, spelling: str) -> None:
+    check_computing(name, COLUMNS[spelling])
+    check_skipping(name, COLUMNS[spelling])
 
 
-@pytest.mark.parametrize(("name", "kind"), LAWFUL)
-def test_always_computing_is_the_uncached_model_bit_for_bit(name: str, kind: str) -> None:
-    times = (0.9, 0.5, 0.1)
-    reference = outputs(name, build(name), times)
-    with attached(name, kind, ft.Stride(1), steps=3) as run:
-        computed = outputs(name, build(name), times)
-    assert run.report.computed == [0, 1, 2]
-    for expected, got in zip(reference, computed, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+@pytest.mark.parametrize(("name", "spelling"), REFUSED)
+def test_a_refusal_is_an_error_that_says_why(name: str, spelling: str) -> None:
+    why = re.escape(str(MATRIX.classes[name][spelling]))
+    with pytest.raises(ForetraceError, match=f"{why}; expected"):
+        check_skipping(name, COLUMNS[spelling])
 
 
-@pytest.mark.parametrize(("name", "kind"), LAWFUL)
-def test_skips_with_the_same_input_repeat_the_computed_output(name: str, kind: str) -> None:
-    """Skips with the input of the computed call; two, since the first might spoil what was kept."""
-    with attached(name, kind, ft.Mask([0]), steps=3) as run:
-        computed, *skipped = outputs(name, build(name), NEARLY_ZERO)
-    assert (run.report.computed, run.report.skipped) == ([0], [1, 2])
-    for output in skipped:
-        for expected, got in zip(computed, output, strict=True):
-            apart = float((got - expected).norm() / expected.norm())
-            assert apart <= ROUNDING, f"a skip is off by {apart:.2g}"
+def test_every_class_is_accelerated_at_one_granularity_at_least() -> None:
+    assert not [name for name, row in MATRIX.classes.items() if row["model"] is not None]
 
 
-@pytest.mark.parametrize(("name", "kind"), REFUSED)
-def test_a_refusal_is_an_error_that_says_why(name: str, kind: str) -> None:
-    with (
-        pytest.raises(ForetraceError, match=REFUSED[name, kind]),
-        attached(name, kind, ft.Mask([0]), steps=3),
-    ):
-        outputs(name, build(name), NEARLY_ZERO)
-
-
-COUNTED = [(name, kind) for name, kind in LAWFUL if kind == "stack" or (name, "stack") not in LAWFUL]
-
-
-@pytest.mark.parametrize(("name", "kind"), COUNTED)
-def test_macs_are_counted_or_it_is_known_why_not(name: str, kind: str) -> None:
-    with attached(name, kind, ft.Mask([0]), steps=3) as run:
+@pytest.mark.parametrize("name", CASES)
+def test_macs_are_counted_or_it_is_known_why_not(name: str) -> None:
+    spelling = "stack" if (name, "stack") in HOLDS else "model"
+    with attached(name, COLUMNS[spelling], ft.Mask([0])) as run:
         before, *_ = outputs(name, build(name), NEARLY_ZERO)
     if name in NOT_COUNTED:
         with pytest.raises(UnsupportedModel, match=f"cannot be counted without data.*{NOT_COUNTED[name]}"):

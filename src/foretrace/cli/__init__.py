@@ -1,4 +1,4 @@
-"""foretrace demo | run | methods: one file a command."""
+"""foretrace demo | run | methods | models | check: one file a command."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from foretrace.cli.check import check
 from foretrace.cli.demo import demo
 from foretrace.cli.methods import methods
+from foretrace.cli.models import models
 from foretrace.cli.run import run
 from foretrace.errors import ForetraceError
 
@@ -37,5 +39,5 @@ def _with_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-for _command in (demo, run, methods):
+for _command in (demo, run, methods, models, check):
     app.command()(_with_plain_errors(_command))

@@ -22,7 +22,8 @@ def load_pipeline(model: str, device: str | None, dtype: str) -> Any:
     place = device or _best_device()
     precision = _precision(dtype, place)
     if model in REFERENCES:
-        return reference(model).to(place, precision)
+        pipe = reference(model).to(place)
+        return pipe if precision == torch.float32 else pipe.to(precision)
     _check_folder(model)
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 

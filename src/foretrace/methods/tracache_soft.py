@@ -17,7 +17,7 @@ from foretrace.schedule import Anchor, FamilyStride, Stride
 
 
 def tracache_soft(
-    interval: int = 5, order: int = 2, caution: float = 0.25, anchor: Anchor | None = None
+    interval: int = 5, order: int = 2, caution: float = 0.5, anchor: Anchor | None = None
 ) -> Method:
     """TraCache's schedule and site with `SoftLagrange`."""
     schedule = FamilyStride(interval) if anchor is None else Stride(interval, anchor)

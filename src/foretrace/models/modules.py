@@ -16,7 +16,7 @@ Place = tuple[nn.Module, str]
 
 ROLES = {
     "attn": re.compile(r"(self_|cross_)?(attn|attention)(\d+|_\w+)?"),
-    "ff": re.compile(r"(ff|ffn|mlp|feed_forward)(\d+|_\w+)?"),
+    "ff": re.compile(r"(img_|txt_)?(ff|ffn|mlp|feed_forward)(\d+|_\w+)?"),
 }
 """How models name what plays a role in their blocks."""
 

@@ -31,7 +31,7 @@ class SoftLagrange(SpreadPredictor):
     """
 
     order: int = 2
-    caution: float = 0.25
+    caution: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -38,6 +38,7 @@ class Handle:
             tuple(log.calls),
             log.total,
             session.history_bytes() if session.attached else log.history_bytes,
+            session.sites_of_branches() if session.attached else dict(log.sites),
             session.reader.synchronisations,
             tuple(log.notes),
             log.denoisers,

@@ -55,6 +55,7 @@ class RunLog:
     calls: list[Call] = field(default_factory=list)
     examples: dict[tuple[str, int], Example] = field(default_factory=dict)
     history_bytes: int = 0
+    sites: dict[tuple[str, int], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     macs: dict[tuple[str, int], CallMacs] = field(default_factory=dict)
 

@@ -25,6 +25,7 @@ class Report:
     calls: tuple[Call, ...]
     total: int | None
     history_bytes: int
+    sites: dict[Key, int]
     synchronisations: int
     notes: tuple[str, ...]
     _denoisers: dict[str, nn.Module]
@@ -123,7 +124,7 @@ class Report:
             f"  MACs     {macs}",
             f"  seconds  {self.seconds:.3g}   (call: computed {1e3 * self.call_seconds(False):.3g} ms, "
             f"skipped {1e3 * self.call_seconds(True):.3g} ms)",
-            f"  history  {self.history_bytes / 2**20:.3g} MiB",
+            f"  history  {self.history_bytes / 2**20:.3g} MiB at {sum(self.sites.values())} sites",
         ]
         lines += [
             f"  {name}, branch {branch}: {computed} computed, {skipped} skipped"

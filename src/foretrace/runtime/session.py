@@ -117,7 +117,7 @@ class Session:
             )
         while self._undo:
             self._undo.pop()()
-        self.log.history_bytes = self.history_bytes()
+        self.log.history_bytes, self.log.sites = self.history_bytes(), self.sites_of_branches()
         self._traces.clear()
 
     @property
@@ -135,6 +135,10 @@ class Session:
     def history_bytes(self) -> int:
         """Bytes of all kept points, over denoisers and branches."""
         return sum(trace.nbytes() for trace in self._traces.values())
+
+    def sites_of_branches(self) -> dict[tuple[str, int], int]:
+        """How many sites keep something, per denoiser and branch."""
+        return {key: len(trace.states) for key, trace in self._traces.items()}
 
     def call(
         self,

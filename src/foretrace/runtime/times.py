@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from foretrace.errors import ClockError
+from foretrace.models import find_spec
 
 TIME_ARGUMENTS = ("timestep", "timesteps", "t", "sigma", "sigmas")
 """Names under which denoisers take their time, in the order they are looked for."""
@@ -23,7 +24,8 @@ def argument_names(denoiser: nn.Module) -> list[str]:
 def time_argument(denoiser: nn.Module) -> tuple[str, int] | None:
     """Name and position of the time in the signature of the denoiser's ``forward``, or None."""
     names = argument_names(denoiser)
-    return next(((name, names.index(name)) for name in TIME_ARGUMENTS if name in names), None)
+    usual = (find_spec(getattr(denoiser, "_orig_mod", denoiser)).time, *TIME_ARGUMENTS)
+    return next(((name, names.index(name)) for name in usual if name in names), None)
 
 
 def pick_time(where: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
