@@ -1,4 +1,4 @@
-"""How to choose the order of a Lagrange forecast: the published rule, fixed orders, and rules that need no data.
+"""How to choose the order of a Lagrange forecast: the published rule, fixed orders, rules that need no data.
 
 The noises are not those of the other tables: the default of `SoftLagrange` was chosen on these.
 Run: python benchmarks/order_rules.py --seed 5000 --samples 16

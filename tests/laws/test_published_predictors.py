@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -54,6 +55,24 @@ def test_taylor_equals_diffusers_taylorseer(order: int) -> None:
         state = ours.commit(state, Step(index), (value,))
         theirs.current_step = index + 3
         torch.testing.assert_close(ours.predict(state, Step(index + 3))[0], theirs.predict()[0])
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("indices", [range(0, 24, 4), (0, 2, 3, 7, 12, 13, 20)], ids=["even", "uneven"])
+def test_taylor_equals_cache_dits_calibrator(order: int, indices: Sequence[int]) -> None:
+    """Both after the same release; theirs counts its own steps and takes no quotient at step 1."""
+    from cache_dit.caching.cache_contexts.calibrators.taylorseer import TaylorSeerState as Theirs
+
+    generator = torch.Generator().manual_seed(order)
+    theirs, ours, state = Theirs(n_derivatives=order), ft.Taylor(order), ft.Taylor(order).init()
+    for index in range(indices[-1] + 4):
+        theirs.mark_step_begin()
+        if index in indices:
+            value = torch.randn(2, 3, generator=generator, dtype=torch.float64)
+            theirs.update(value)
+            state = ours.commit(state, Step(index), (value,))
+        else:
+            torch.testing.assert_close(ours.predict(state, Step(index))[0], theirs.approximate())
 
 
 def test_hermite_polynomials() -> None:

@@ -191,6 +191,17 @@ def test_the_report_follows_the_schedule(family, model, granularity) -> None:
         assert run.report.macs * 10 == run.report.macs_full * 4
 
 
+def test_the_report_tells_which_steps_had_too_few_points(family, model, granularity) -> None:
+    with ft.accelerate(model, "tracache", **tracache(granularity)) as run:
+        sample(family, model, STEPS)
+    assert run.report.computed == [0, 3, 6]
+    assert run.report.short == (1, 2, 4, 5)
+    assert "4 steps forecast from fewer than 3" in str(run.report)
+    with ft.accelerate(model, "fora", interval=3, anchor="first", granularity=granularity) as run:
+        sample(family, model, STEPS)
+    assert run.report.short == ()
+
+
 def test_history_is_order_plus_one_features_per_branch(family, model, granularity) -> None:
     sizes: list[int] = []
     with ft.accelerate(model, ft.Method(ft.Mask([0]), ft.Reuse(), granularity)) as run:

@@ -41,6 +41,7 @@ class Handle:
             session.sites_of_branches() if session.attached else dict(log.sites),
             session.reader.synchronisations,
             tuple(log.notes),
+            tuple(sorted(log.short)),
             log.denoisers,
             dict(log.examples),
             log.macs,

@@ -57,6 +57,7 @@ class RunLog:
     history_bytes: int = 0
     sites: dict[tuple[str, int], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    short: set[int] = field(default_factory=set)
     macs: dict[tuple[str, int], CallMacs] = field(default_factory=dict)
 
     def clear(self, total: int | None) -> None:
@@ -65,5 +66,6 @@ class RunLog:
         self.calls.clear()
         self.examples.clear()
         self.notes.clear()
+        self.short.clear()
         self.macs = {}  # a new one: reports of the run before keep theirs
         self.history_bytes = 0

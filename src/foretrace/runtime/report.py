@@ -19,7 +19,11 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Report:
-    """A record of the latest run; it stays true when the next run begins or the method is detached."""
+    """A record of the latest run; it stays true when the next run begins or the method is detached.
+
+    ``short`` are the steps forecast from fewer points than the predictor asks for: at the start of a run, and
+    after features that were not finite. Predictors fall back to a lower order there.
+    """
 
     method: Method
     calls: tuple[Call, ...]
@@ -28,6 +32,7 @@ class Report:
     sites: dict[Key, int]
     synchronisations: int
     notes: tuple[str, ...]
+    short: tuple[int, ...]
     _denoisers: dict[str, nn.Module]
     _examples: dict[Key, Example]
     _counted: dict[Key, CallMacs]
@@ -132,5 +137,8 @@ class Report:
         ]
         if self.synchronisations:
             lines.append(f"  waits    {self.synchronisations} for the GPU, to read the time")
+        if self.short:
+            steps = f"{len(self.short)} step{'s' * (len(self.short) > 1)} forecast from fewer"
+            lines.append(f"  points   {steps} than {self.method.predictor.points}, so with a lower order")
         lines += [f"  note     {note}" for note in self.notes]
         return "\n".join(lines)

@@ -160,6 +160,8 @@ class Session:
             self._notice(trace.check_feature())
             self._decide(step, trace)
             skip = self._skipping and trace.ready and may_forecast(trace, args, kwargs)
+            if skip and trace.computed < self.method.predictor.points:
+                self.log.short.add(step.index)
             if not skip and key not in self.log.examples:  # before the call, which may use arguments up
                 self.log.examples[key] = example_of(args, kwargs, None)
             run = self.sites[name].forecast if skip else self.sites[name].compute

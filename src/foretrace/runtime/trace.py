@@ -43,6 +43,7 @@ class Trace:
     source: str
     states: list[Any] = field(default_factory=list)
     ready: bool = False
+    computed: int = 0
     template: Template | None = None
     layout: Any = None
     shapes: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Trace:
 
     def restart(self) -> None:
         """Forget everything kept; the next computed call is as the first of a run."""
-        self.ready, self.layout = False, None
+        self.ready, self.computed, self.layout = False, 0, None
         self.states, self._passing, self._ranges = [], [], None
 
     def commit(self, step: Step, feature: Feature, site: int = 0) -> None:
@@ -91,7 +92,7 @@ class Trace:
 
     def close(self, step: Step) -> None:
         """The call is computed. Whether its features are finite is found out later, unwaited."""
-        self.ready = True
+        self.ready, self.computed = True, self.computed + 1
         if self._passing:
             sites, ranges = zip(*self._passing, strict=True)
             together = torch.stack([x.to(ranges[0].device, non_blocking=True) for x in ranges])
