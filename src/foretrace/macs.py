@@ -102,7 +102,7 @@ def _silence_hooks(stack: ExitStack, modules: set[nn.Module]) -> None:
     """
     for module in modules:
         own = module.__dict__
-        for name in ("forward", "_forward_hooks", "_forward_pre_hooks"):
+        for name in ("forward", "_call_impl", "_forward_hooks", "_forward_pre_hooks"):
             if name in own:
                 stack.callback(own.__setitem__, name, own.pop(name))
         own["_forward_hooks"], own["_forward_pre_hooks"] = OrderedDict(), OrderedDict()

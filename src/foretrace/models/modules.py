@@ -50,7 +50,7 @@ def module_places(denoiser: nn.Module, names: Sequence[str]) -> list[Place]:
 def _matches(module: nn.Module, names: Sequence[str]) -> Iterator[tuple[nn.Module, str, str]]:
     for attribute, child in module.named_children():
         name = next((name for name in names if _plays(attribute, name)), None)
-        if name is not None and next(child.parameters(), None) is not None:
+        if name is not None and not isinstance(child, (nn.Identity, nn.Dropout)):
             yield module, attribute, name
         else:
             yield from _matches(child, names)

@@ -1,8 +1,9 @@
 """The only file that changes foreign modules: taps in place of blocks, a new entry to the denoiser.
 
-Nothing is patched on a class and no ``forward`` of a child is assigned. A block is replaced in its
-parent by a `Tap` and put back on removal; the denoiser itself, which the user holds and so cannot
-be replaced, gets an instance attribute ``forward`` that is deleted again.
+Nothing is patched on a class and no ``forward`` is assigned. A block is replaced in its parent by a `Tap`
+and put back on removal. The denoiser itself, which the user holds and so cannot be replaced, gets an
+instance attribute ``_call_impl``, which torch looks up at every call, and which is deleted again. It lies
+above ``forward``, since offloading and casting hooks wrap and unwrap that one at any time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import nn
 from foretrace.errors import AttachError, UnsupportedModel
 
 BlockHandler = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Any]
-_OWN = frozenset({"forward", "_inner", "_switch"})
+_OWN = frozenset({"_inner", "_switch"})
 # These dictionaries are the block's own, so that state-dict keys, .to(), LoRA and hooks on saving see
 # through the tap. Forward hooks stay with the block alone, or they would run twice.
 _SHARED = (
@@ -93,7 +94,19 @@ class Tap(nn.Module):
         """As copying."""
         return _same, (self._inner,)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def __delattr__(self, name: str) -> None:
+        delattr(self._inner, name)
+
+    @property
+    def forward(self) -> Any:  # type: ignore[override]
+        """The block's own: hooks that wrap and replace it belong to the block, and stay when the tap goes."""
+        return self._inner.forward
+
+    def compile(self, *args: Any, **kwargs: Any) -> Any:
+        """Compiling is for the block."""
+        return self._inner.compile(*args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the block, or what the switch says."""
         handler = self._switch.handler
         if handler is None:
@@ -102,12 +115,12 @@ class Tap(nn.Module):
 
 
 class Entry:
-    """The denoiser's ``forward`` while attached: hands the call to ``handle(original, args, kwargs)``."""
+    """How the denoiser is called while attached: hands the call to ``handle(original, args, kwargs)``."""
 
     def __init__(self, denoiser: nn.Module, handle: Callable[..., Any]) -> None:
         # updated=(): a wrapper that another library put around an older entry carries that one's attributes
         functools.update_wrapper(self, denoiser.forward, updated=())
-        self.original = denoiser.forward
+        self.original = denoiser._call_impl
         self.handle: Callable[..., Any] | None = handle
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -131,7 +144,7 @@ def _same(x: Any) -> Any:
 
 def entry_of(denoiser: nn.Module) -> Entry | None:
     """The working entry on ``denoiser``, if it is attached, also below wrappers of other libraries."""
-    found = denoiser.__dict__.get("forward")
+    found = denoiser.__dict__.get("_call_impl")
     while found is not None and not (isinstance(found, Entry) and found.handle is not None):
         found = getattr(found, "__wrapped__", None)
     return found
@@ -154,17 +167,17 @@ def check_attachable(denoiser: nn.Module) -> None:
 
 def install_entry(denoiser: nn.Module, handle: Callable[..., Any]) -> Callable[[], None]:
     """Route calls of ``denoiser`` to ``handle``; returns the undo."""
-    had = "forward" in denoiser.__dict__
+    had = "_call_impl" in denoiser.__dict__
     entry = Entry(denoiser, handle)
-    denoiser.__dict__["forward"] = entry
+    denoiser.__dict__["_call_impl"] = entry
 
     def undo() -> None:
         entry.handle = None
-        if denoiser.__dict__.get("forward") is entry:
+        if denoiser.__dict__.get("_call_impl") is entry:
             if had:
-                denoiser.__dict__["forward"] = entry.original
+                denoiser.__dict__["_call_impl"] = entry.original
             else:
-                del denoiser.__dict__["forward"]
+                del denoiser.__dict__["_call_impl"]
 
     return undo
 
