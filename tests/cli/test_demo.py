@@ -63,7 +63,8 @@ def test_the_demo_compares_and_says_where(tmp_path: Path) -> None:
     assert str(out / "demo.png") in result.output.replace("\n", "")
     rows = json.loads((out / "demo.json").read_text())["rows"]
     assert [row["label"] for row in rows] == [
-        "uncached", "fora, k=3", "fora, k=5", "tracache, k=3", "tracache, k=5",
+        "uncached", "fora, k=3", "fora, k=5", "tracache, k=3", "tracache, k=5", "tracache*, k=3",
+        "tracache*, k=5",
     ]  # fmt: skip
     assert rows[0]["relative_l2"] == 0
     for row in rows[1:]:
