@@ -50,10 +50,17 @@ def module_places(denoiser: nn.Module, names: Sequence[str]) -> list[Place]:
 def _matches(module: nn.Module, names: Sequence[str]) -> Iterator[tuple[nn.Module, str, str]]:
     for attribute, child in module.named_children():
         name = next((name for name in names if _plays(attribute, name)), None)
-        if name is not None and not isinstance(child, (nn.Identity, nn.Dropout)):
+        if name is not None and _has_weights(child):
             yield module, attribute, name
         else:
             yield from _matches(child, names)
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether it is more than an activation; quantised layers of torch pack theirs, out of sight."""
+    if next(module.parameters(), None) is not None or next(module.buffers(), None) is not None:
+        return True
+    return any(hasattr(part, "_packed_params") for part in module.modules())
 
 
 def _plays(attribute: str, name: str) -> bool:

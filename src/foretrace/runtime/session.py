@@ -36,6 +36,7 @@ from foretrace.runtime.times import (
     Reading,
     TimeReader,
     argument_names,
+    idle,
     pick_time,
     run_length,
     time_argument,
@@ -43,6 +44,8 @@ from foretrace.runtime.times import (
 from foretrace.runtime.trace import Trace
 
 Site = ModelSite | StackSite | ModuleSite
+MANY_OUTSIDE = 4
+"""So many calls in a row outside of any run are no warm-up but another pipeline sampling."""
 MOST_BRANCHES = 16
 """More calls at one time than this are no branches: a guidance has two or three, Heun twice as many."""
 
@@ -79,6 +82,7 @@ class Session:
         self.reader = TimeReader()
         self._clock = Clock(total=steps)
         self.called = False
+        self._outside = 0
         self._begun = False
         self._timesteps: Any = None
         self._traces: dict[tuple[str, int], Trace] = {}
@@ -149,6 +153,11 @@ class Session:
     ) -> Any:
         """Serve one call of the denoiser ``name``."""
         started, self.called = time.perf_counter(), True
+        if idle(self.target.scheduler):
+            self._pass_by()
+            return forward(*args, **kwargs)
+        if self._outside < MANY_OUTSIDE:  # else it was told
+            self._outside = 0
         try:
             step = self._advance(name, args, kwargs)
             key = (name, self._clock.branch)
@@ -176,6 +185,17 @@ class Session:
             self.log.examples[key] = self.log.examples[key]._replace(skipped=passed_over)
         self.log.calls.append(Call(step.index, key, skip, started, time.perf_counter()))
         return output
+
+    def _pass_by(self) -> None:
+        """A call outside of any run of the pipeline is computed as if nothing were attached."""
+        self._begun = False
+        self._outside += 1
+        if self._outside == MANY_OUTSIDE:
+            warnings.warn(
+                f"{MANY_OUTSIDE} calls came while the attached pipeline's scheduler is not sampling; they "
+                "are computed. Attach to the pipeline that samples, or to its transformer with steps=....",
+                stacklevel=3,
+            )
 
     def _handler(self, name: str) -> Callable[..., Any]:
         return lambda forward, args, kwargs: self.call(name, forward, args, kwargs)

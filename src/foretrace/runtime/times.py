@@ -57,6 +57,21 @@ class Reading(NamedTuple):
         return self.scheduled, self.given
 
 
+def idle(scheduler: Any) -> bool:
+    """Whether the scheduler says that it is in no run: it was given no steps yet, or has taken them all.
+
+    A call that comes then is none of its run: it warms up, fills a cache, or belongs to another pipeline.
+    """
+    times = getattr(scheduler, "timesteps", None)
+    if not isinstance(times, Tensor):
+        return False
+    position = getattr(scheduler, "step_index", None)
+    if position is not None:
+        return position >= len(times)
+    trained = getattr(getattr(scheduler, "config", None), "num_train_timesteps", None)
+    return getattr(scheduler, "num_inference_steps", None) is None and len(times) == trained
+
+
 def run_length(scheduler: Any, values: list[float], first: float) -> int | None:
     """The number of steps from the first call's time to the end of the scheduler's list ``values``.
 
