@@ -51,7 +51,7 @@ class ShapeChanged(ForetraceError, RuntimeError):
 
 
 class NonFinite(ForetraceError, ArithmeticError):
-    """A feature holds NaN or inf, and the method asks to stop there."""
+    """A feature holds NaN or inf, and the method asks to stop there; or the weights of a forecast do."""
 
 
 class LoadError(ForetraceError, OSError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import foretrace as ft
-from foretrace.errors import InvalidSetting
+from foretrace.errors import InvalidSetting, NonFinite
 from foretrace.history import Step
 from foretrace.predictor.lagrange import divided_difference, newton_weights
 
@@ -254,3 +256,15 @@ def test_a_forecast_never_shares_memory_with_a_point() -> None:
 def test_bad_orders_are_refused(make) -> None:
     with pytest.raises(InvalidSetting, match=r"got .*; expected .*\. Pass"):
         make()
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    class Wild(ft.Lagrange):
+        def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
+            return (math.inf, -math.inf)
+
+    state = Wild(1).init()
+    for index in (0, 3):
+        state = Wild(1).commit(state, Step(index), (torch.ones(2),))
+    with pytest.raises(NonFinite, match=r"weights \(inf, -inf\) at 5 for points at \(3.0, 0.0\)"):
+        Wild(1).predict(state, Step(5))

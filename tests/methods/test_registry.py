@@ -88,6 +88,7 @@ def test_settings_reach_the_parts() -> None:
     assert ft.load_method("tracache", order=3, select="fixed").predictor == ft.Lagrange(3)
     assert ft.load_method("tracache", order=3, order_means="points").predictor == ft.AdaptiveLagrange(2)
     assert ft.load_method("tracache", order=0).predictor == ft.Lagrange(0)
+    assert ft.load_method("foca", history="anchors").predictor == ft.MeanSlope()
     assert ft.load_method("fora").schedule.table(50) == ft.Stride(3, "last").table(50)
 
 

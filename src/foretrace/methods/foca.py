@@ -8,14 +8,18 @@ Put together, s_{k+1} = s_k and P cancels, which leaves a closed form (`predicto
 read so: the history rolls over forecasts; D is the slope between the two newest computed steps, the only
 stable reading; s_k is the last difference; distances count steps. Literally (`refresh_damping=1`) an error
 at the end of one interval returns in the next with factor -(1 - 2^-(interval-1)), -0.94 at interval 5; the
-default 0.5 halves that. The site of the paper is not public; here it is the stack.
+default 0.5 halves that. The site of the paper is not public; here it is the stack. The other reading of the
+history, ``history="anchors"``, has both slopes from computed steps: F + k (D + D') / 2 (`MeanSlope`).
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
+from foretrace.checks import one_of
 from foretrace.granularity import PerStack
 from foretrace.method import Method
-from foretrace.predictor import FoCa
+from foretrace.predictor import FoCa, MeanSlope
 from foretrace.schedule import Counter
 
 CITATION = """
@@ -29,6 +33,13 @@ CITATION = """
 """
 
 
-def foca(interval: int = 5, warmup: int = 3, refresh_damping: float = 0.5) -> Method:
+def foca(
+    interval: int = 5,
+    warmup: int = 3,
+    refresh_damping: float = 0.5,
+    history: Literal["rolling", "anchors"] = "rolling",
+) -> Method:
     """From the published FLOPs: warm-up 3 on FLUX, 2 on DiT, 1 on HunyuanVideo; intervals 5 to 8."""
-    return Method(Counter(interval, warmup), FoCa(refresh_damping), PerStack())
+    one_of("history", history, ("rolling", "anchors"))
+    predictor = FoCa(refresh_damping) if history == "rolling" else MeanSlope()
+    return Method(Counter(interval, warmup), predictor, PerStack())

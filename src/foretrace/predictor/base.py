@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from foretrace.errors import NonFinite
 from foretrace.history import Feature, Points, Step, weighted_sum
 
 
@@ -76,6 +78,11 @@ class LinearPredictor(Predictor):
     def predict(self, state: Points, step: Step) -> Feature:
         """The weighted sum over the kept points."""
         weights = self.weights(state.times, step.time)
+        if not all(map(math.isfinite, weights)):
+            raise NonFinite(
+                f"{self} gives the weights {weights} at {step.time:g} for points at {state.times}; expected "
+                "finite ones. Lower its order, or use another predictor."
+            )
         return tuple(
             weighted_sum(weights, stream, dtype)
             for stream, dtype in zip(zip(*state.features, strict=True), state.out_dtypes, strict=True)
