@@ -30,6 +30,10 @@ class Step:
     coordinate: float | None = None
     batch: int | None = None
 
+    def has_rows(self, x: Tensor) -> bool:
+        """Whether ``x`` has one row per sample; folded frames and packed tokens have not."""
+        return x.ndim > 1 and self.batch in (None, len(x))
+
     @property
     def time(self) -> float:
         """What predictors extrapolate in: ``coordinate``, or the index where none is given."""
@@ -116,3 +120,12 @@ def weighted_rows(weights: Tensor, tensors: Sequence[Tensor], dtype: torch.dtype
     for i, tensor in enumerate(tensors[1 : weights.shape[1]], start=1):
         total.addcmul_(tensor.to(accumulate), weights[:, i].reshape(rows))
     return total.to(dtype)
+
+
+def weighted_samples(
+    rows: Sequence[tuple[float, ...]], stream: Sequence[Tensor], dtype: torch.dtype
+) -> Tensor:
+    """The sum with a row of weights per sample, or with one where all rows agree."""
+    if all(row == rows[0] for row in rows[1:]):
+        return weighted_sum(rows[0], stream, dtype)
+    return weighted_rows(torch.tensor(rows, dtype=torch.float64), stream, dtype)

@@ -120,6 +120,12 @@ def _table(numbers: list[dict[str, Any]], steps: int, samples: int) -> Table:
     return table
 
 
+def _caption(label: str, computed: int, steps: int) -> str:
+    """A row's title in the picture, which has no legend."""
+    lines = [label.replace("*", ""), *["at the output"] * ("*" in label), f"{computed}/{steps} steps"]
+    return "\n".join(lines)
+
+
 def _save(
     console: Console,
     out: Path,
@@ -134,7 +140,7 @@ def _save(
     from foretrace.demo.picture import save_grid
 
     labelled = [
-        (f"{row.label}\n{n['computed']}/{steps} steps", row.images[:COLUMNS])
+        (_caption(row.label, n["computed"], steps), row.images[:COLUMNS])
         for row, n in zip(rows, numbers, strict=True)
     ]
     save_grid(labelled, names[:COLUMNS], out / "demo.png")

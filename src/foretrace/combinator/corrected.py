@@ -79,7 +79,7 @@ class Corrected(Predictor):
         """The corrector's value where the change is fast, else ``live``."""
         before = newton_weights(times[:2], step.time, 1)
         middle = weighted_sum((0.5, *(0.5 * w for w in before)), (live, *stream[:2]), live.dtype)
-        own = live.ndim > 1 and step.batch in (None, len(live))
+        own = step.has_rows(live)
         axes = tuple(range(1, live.ndim)) if own else None
         exact = torch.promote_types(live.dtype, torch.float32)
         change, size = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.history import Feature, Step
+from foretrace.history import Feature, Step, weighted_samples
 from foretrace.predictor.lagrange import newton_weights
-from foretrace.predictor.spread import SpreadPoints, SpreadPredictor, increments, weighted_samples
+from foretrace.predictor.spread import SpreadPoints, SpreadPredictor, increments
 
 
 def least_spread(times: Sequence[float], t: float, spreads: Sequence[float]) -> int:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foretrace.checks import at_least, between, one_of
-from foretrace.history import Feature, Points, Step, weighted_rows, weighted_sum
+from foretrace.history import Feature, Points, Step, weighted_samples
 from foretrace.hostcopy import HostCopy
 from foretrace.predictor.base import Predictor
 from foretrace.predictor.lagrange import newton_weights
@@ -82,23 +82,18 @@ class DynamicModes(Predictor):
         points = state.points.push(step.time, feature, self.points)
         newest = []
         for stream in zip(*points.features, strict=True):
-            own = self.over == "sample" and step.batch in (None, len(stream[0])) and stream[0].ndim > 1
+            own = self.over == "sample" and step.has_rows(stream[0])
             newest.append(HostCopy(scalar_products(stream, own)))
         return GramPoints(points, (tuple(newest), *state.products[: self.order]))
 
     def predict(self, state: GramPoints, step: Step) -> Feature:
         """The weighted sums with the fitted weights, common ones where the samples have the same."""
         points = state.points
-        forecast = []
-        for i, (stream, dtype) in enumerate(
-            zip(zip(*points.features, strict=True), points.out_dtypes, strict=True)
-        ):
-            rows = self.rows(state, step, i)
-            if len(set(rows)) == 1:
-                forecast.append(weighted_sum(rows[0], stream, dtype))
-            else:
-                forecast.append(weighted_rows(torch.tensor(rows, dtype=torch.float64), stream, dtype))
-        return tuple(forecast)
+        streams = zip(zip(*points.features, strict=True), points.out_dtypes, strict=True)
+        return tuple(
+            weighted_samples(self.rows(state, step, i), stream, dtype)
+            for i, (stream, dtype) in enumerate(streams)
+        )
 
     def rows(self, state: GramPoints, step: Step, stream: int = 0) -> tuple[tuple[float, ...], ...]:
         """The weights of the points at ``step``: per sample, one row for a common choice."""

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foretrace.checks import between
-from foretrace.history import Feature, Step
+from foretrace.history import Feature, Step, weighted_samples
 from foretrace.predictor.lagrange import newton_weights
-from foretrace.predictor.spread import SpreadPoints, SpreadPredictor, increments, weighted_samples
+from foretrace.predictor.spread import SpreadPoints, SpreadPredictor, increments
 
 
 @dataclass(frozen=True)

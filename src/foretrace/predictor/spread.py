@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from foretrace.checks import at_least, one_of
-from foretrace.history import Feature, Points, Step, weighted_rows, weighted_sum
+from foretrace.history import Feature, Points, Step, weighted_sum
 from foretrace.hostcopy import HostCopy
 from foretrace.predictor.base import Predictor
 from foretrace.predictor.lagrange import divided_difference, newton_factor
@@ -39,7 +39,7 @@ def spread(stream: Sequence[Tensor], times: Sequence[float], per_sample: bool) -
     rows = []
     for n in range(1, len(times)):
         difference = weighted_sum(divided_difference(times[: n + 1]), stream, exact)
-        flat = difference.flatten(1) if per_sample and difference.ndim > 1 else difference.reshape(1, -1)
+        flat = difference.flatten(1) if per_sample else difference.reshape(1, -1)
         # Mean first, then the norm of what is left: as safe as torch.std, and 10 times faster on a CPU
         flat -= flat.mean(dim=1, keepdim=True)
         rows.append(torch.linalg.vector_norm(flat, dim=1))
@@ -89,19 +89,10 @@ class SpreadPredictor(Predictor):
             return SpreadPoints(points)
         copies = []
         for stream in zip(*points.features, strict=True):
-            own = self.over == "sample" and step.batch in (None, len(stream[0]))
+            own = self.over == "sample" and step.has_rows(stream[0])
             copies.append(HostCopy(spread(stream, points.times, own)))
         return SpreadPoints(points, tuple(copies))
 
     def nbytes(self, state: SpreadPoints) -> int:
         """Bytes of the kept points; the spreads are a handful of scalars."""
         return state.points.nbytes
-
-
-def weighted_samples(
-    rows: Sequence[tuple[float, ...]], stream: Sequence[Tensor], dtype: torch.dtype
-) -> Tensor:
-    """The sum with a row of weights per sample, or with one where all rows agree."""
-    if all(row == rows[0] for row in rows[1:]):
-        return weighted_sum(rows[0], stream, dtype)
-    return weighted_rows(torch.tensor(rows, dtype=torch.float64), stream, dtype)

@@ -2,9 +2,9 @@
 
 A model may use what a skipped block made elsewhere than in the next block (a long skip into the tail, a hint
 that is added later). Then passing over it is wrong even with a perfect forecast, which one replay of a
-computed call with its own feature shows. No block runs in a replay, since running may have effects (a cache
-of keys and values grows): blocks before and after the skipped ones answer what they returned, and those
-after must be handed what they were handed.
+computed call with its own feature shows. At a stack no block runs in a replay, since running may have effects
+(a cache of keys and values grows): blocks before and after the skipped ones answer what they returned, and
+those after must be handed what they were handed.
 """
 
 from __future__ import annotations
