@@ -193,7 +193,7 @@ class Session:
         if self._outside == MANY_OUTSIDE:
             warnings.warn(
                 f"{MANY_OUTSIDE} calls came while the attached pipeline's scheduler is not sampling; they "
-                "are computed. Attach to the pipeline that samples, or to its transformer and its steps.",
+                "are computed. Attach to the pipeline that samples, or to its transformer (with steps=).",
                 stacklevel=3,
             )
 
