@@ -45,5 +45,5 @@ class Optimizers:
 
 
 def _is_hidden_matrix(name: str) -> bool:
-    """Attention, feed-forward and modulation weights; not embeddings, not input or output."""
-    return name.startswith("transformer_blocks") and ".emb." not in name
+    """Attention, feed-forward and modulation weights; not embeddings or tables, not input or output."""
+    return "transformer_blocks." in name and ".emb." not in name and "table" not in name

@@ -9,6 +9,9 @@ ForetraceError
 ├── AttachError (RuntimeError)      attached twice, or detached twice
 ├── ClockError (RuntimeError)       the time or the number of steps of a call cannot be read
 ├── ShapeChanged (RuntimeError)     tensors changed shape, or blocks changed number, inside a run
+├── ProfileError (ValueError)       a profile file is no profile, or of another version
+├── ProfileMismatch (ValueError)    a profile was made for another model, sampler or setting
+├── NoGain (RuntimeError)           a calibration did not help on held-out samples
 ├── NonFinite (ArithmeticError)     a feature holds NaN or inf, and the method stops there
 └── LoadError (OSError)             a model folder is missing, truncated or no pipeline
 """
@@ -48,6 +51,18 @@ class ClockError(ForetraceError, RuntimeError):
 
 class ShapeChanged(ForetraceError, RuntimeError):
     """A tensor changed its shape, or the blocks their number, inside one run."""
+
+
+class ProfileError(ForetraceError, ValueError):
+    """A file holds no profile, or one that this version cannot read or write."""
+
+
+class ProfileMismatch(ForetraceError, ValueError):
+    """A profile was made for another model, sampler or setting than it is used on."""
+
+
+class NoGain(ForetraceError, RuntimeError):
+    """A calibration or a search found nothing that helps on held-out samples."""
 
 
 class NonFinite(ForetraceError, ArithmeticError):

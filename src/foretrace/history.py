@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,6 +13,14 @@ from foretrace.errors import ClockError, ShapeChanged
 
 Feature: TypeAlias = tuple[Tensor, ...]
 """The tensors (streams) at one site. FLUX has two: text tokens and image tokens."""
+
+
+class SiteKey(NamedTuple):
+    """One site of one branch: name of the denoiser, branch, and number in the order of the calls."""
+
+    denoiser: str
+    branch: int
+    index: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,16 @@ class Step:
     def time(self) -> float:
         """What predictors extrapolate in: ``coordinate``, or the index where none is given."""
         return float(self.index) if self.coordinate is None else self.coordinate
+
+
+class Observer(Protocol):
+    """Is shown every feature of a run, and must copy what it wants to keep."""
+
+    def computed(self, site: SiteKey, step: Step, feature: Feature) -> None:
+        """A feature was computed."""
+
+    def forecast(self, site: SiteKey, step: Step, feature: Feature) -> None:
+        """A feature was forecast; it is not corrected yet."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""A method is a choice on the axes: schedule, predictor and granularity, in one frozen dataclass.
+"""A method is a choice on the axes: schedule, predictor, calibrator and granularity, in one frozen dataclass.
 
-Calibrators, gates and verifiers are further axes of the design; they join this dataclass with the first
-member of each.
+Gates and verifiers are further axes of the design; they join this dataclass with the first member of each.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from foretrace.calibrator import Calibrator
 from foretrace.checks import one_of
 from foretrace.errors import InvalidSetting
 from foretrace.granularity import Granularity, PerModel
@@ -39,6 +39,7 @@ class Method:
     time: TimeAxis = "index"
     on_nonfinite: Literal["compute", "stop"] = "compute"
     name: str = "custom"
+    calibrator: Calibrator | None = None
 
     def __post_init__(self) -> None:
         one_of("time", self.time, TIME_AXES)
@@ -54,6 +55,11 @@ class Method:
                     f"Method.{part} got {value!r}; expected a {base.__name__}. "
                     f"Pass one of the parts that foretrace exports."
                 )
+        if self.calibrator is not None and not isinstance(self.calibrator, Calibrator):
+            raise InvalidSetting(
+                f"Method.calibrator got {self.calibrator!r}; expected a Calibrator or None. Fit one with "
+                "foretrace.calibrate."
+            )
         if self.time != "index" and self.predictor.counts_steps:
             raise InvalidSetting(
                 f"time got {self.time!r} with {self.predictor}, which measures in steps; "

@@ -20,7 +20,7 @@ from torch import nn
 
 from foretrace.errors import AttachError, ClockError, UnsupportedModel
 from foretrace.granularity import PerBlock, PerModel, PerModule, PerStack
-from foretrace.history import Step
+from foretrace.history import Observer, Step
 from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
@@ -44,6 +44,9 @@ from foretrace.runtime.times import (
 from foretrace.runtime.trace import Trace
 
 Site = ModelSite | StackSite | ModuleSite
+Guard = Callable[[Target, int | None, dict[str, Any]], None]
+"""Sees the target, the number of steps and the shapes of the first call of every run, and may object."""
+
 MANY_OUTSIDE = 4
 """So many calls in a row outside of any run are no warm-up but another pipeline sampling."""
 MOST_BRANCHES = 16
@@ -76,8 +79,16 @@ def may_forecast(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 class Session:
     """A method at work on the denoisers of one target, from attach to detach."""
 
-    def __init__(self, target: Target, method: Method, steps: int | None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        method: Method,
+        steps: int | None,
+        observer: Observer | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         self.target, self.method, self.steps = target, method, steps
+        self._observer, self._guard, self._guarded = observer, guard, False
         self.log = RunLog(target.denoisers)
         self.reader = TimeReader()
         self._clock = Clock(total=steps)
@@ -165,6 +176,9 @@ class Session:
             trace.check_modes(modes_by_name(self._names[name], args, kwargs))
             shapes = shapes_by_name(self._names[name], args, kwargs, self._time_at[name][0])
             trace.check_call(step, shapes)
+            if self._guard is not None and not self._guarded:
+                self._guard(self.target, self._clock.total, shapes)
+                self._guarded = True
             step = replace(step, batch=batch_size(self._names[name], shapes))
             self._notice(trace.check_feature())
             self._decide(step, trace)
@@ -248,12 +262,13 @@ class Session:
         self._clock = begin(total)
         self._traces.clear()
         self._last_computed = -1
-        self._begun = False
+        self._begun = self._guarded = False
         self.log.clear(total)
 
     def _trace(self, key: tuple[str, int]) -> Trace:
         if key not in self._traces:
-            self._traces[key] = Trace(self.method, type(self.target.denoisers[key[0]]).__name__)
+            source = type(self.target.denoisers[key[0]]).__name__
+            self._traces[key] = Trace(self.method, source, key, self._observer)
         return self._traces[key]
 
     def _notice(self, message: str | None) -> None:

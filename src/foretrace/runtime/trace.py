@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foretrace.errors import NonFinite, ShapeChanged
-from foretrace.history import Feature, Step
+from foretrace.history import Feature, Observer, SiteKey, Step
 from foretrace.hostcopy import HostCopy
 from foretrace.method import Method
 from foretrace.runtime.packing import Template
@@ -41,6 +41,8 @@ class Trace:
 
     method: Method
     source: str
+    key: tuple[str, int] = ("denoiser", 0)
+    observer: Observer | None = None
     states: list[Any] = field(default_factory=list)
     ready: bool = False
     computed: int = 0
@@ -86,6 +88,8 @@ class Trace:
         if site == len(self.states):
             self.states.append(self.method.predictor.init(self.method.history_dtype))
         self.states[site] = self.method.predictor.commit(self.states[site], step, feature)
+        if self.observer is not None:
+            self.observer.computed(SiteKey(*self.key, site), step, feature)
         if feature[0].device.type != "meta":
             for x in feature:
                 self._passing.append((site, torch.stack(torch.aminmax(x.detach())).float()))
@@ -100,8 +104,17 @@ class Trace:
             self._passing = []
 
     def forecast(self, step: Step, site: int = 0) -> Feature:
-        """The predictor's feature at ``step``."""
-        return self.method.predictor.predict(self.states[site], step)
+        """The predictor's feature at ``step``, as the calibrator corrects it."""
+        predictor, calibrator = self.method.predictor, self.method.calibrator
+        feature = predictor.predict(self.states[site], step)
+        if self.observer is not None:
+            self.observer.forecast(SiteKey(*self.key, site), step, feature)
+        if calibrator is None:
+            return feature
+        corrected = calibrator.correct(feature, SiteKey(*self.key, site), step)
+        if calibrator.write_back and corrected is not feature:
+            self.states[site] = predictor.commit(self.states[site], step, corrected)
+        return corrected
 
     def check_feature(self) -> str | None:
         """Forget everything kept if a feature with NaN or inf is among it, and say so.

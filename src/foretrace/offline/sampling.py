@@ -1,0 +1,92 @@
+"""Making a pipeline call for its final latents, quietly and without a trace left on the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from foretrace.errors import UnsupportedTarget
+from foretrace.offline.calls import Call, fresh
+
+
+class Latents:
+    """The newest latents that the scheduler returned: after a run, the final ones."""
+
+    def __init__(self) -> None:
+        self.newest: Tensor | None = None
+
+    def see(self, output: Any) -> None:
+        """Take the previous sample out of what ``scheduler.step`` returned."""
+        sample = output[0] if isinstance(output, tuple) else getattr(output, "prev_sample", None)
+        if isinstance(sample, Tensor):
+            self.newest = sample.detach()
+
+
+@contextmanager
+def watch_latents(scheduler: Any) -> Iterator[Latents]:
+    """See what ``scheduler.step`` returns for the length of a with block; its class is not touched."""
+    latents, step = Latents(), scheduler.step
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        output = step(*args, **kwargs)
+        latents.see(output)
+        return output
+
+    own = vars(scheduler).get("step")
+    scheduler.step = watched
+    try:
+        yield latents
+    finally:
+        if own is None:
+            del scheduler.step
+        else:
+            scheduler.step = own
+
+
+@contextmanager
+def quiet(pipe: Any) -> Iterator[None]:
+    """No progress bar of the pipeline's own inside: one bar over all calls is shown instead."""
+    config = getattr(pipe, "_progress_bar_config", None)
+    set_config = getattr(pipe, "set_progress_bar_config", None)
+    if set_config is not None:
+        set_config(**{**(config or {}), "disable": True})
+    try:
+        yield
+    finally:
+        if config is not None:
+            pipe._progress_bar_config = config
+        elif hasattr(pipe, "_progress_bar_config"):
+            del pipe._progress_bar_config
+
+
+def check_pipeline(pipe: Any) -> None:
+    """Raise `UnsupportedTarget` unless ``pipe`` can be called and has a scheduler to read latents from."""
+    if not callable(pipe) or not callable(getattr(getattr(pipe, "scheduler", None), "step", None)):
+        raise UnsupportedTarget(
+            f"got {type(pipe).__name__}; expected a diffusers pipeline with a scheduler, whose runs can be made "
+            "again. Pass the pipeline, not its denoiser."
+        )
+
+
+def sample(pipe: Any, call: Call) -> Tensor:
+    """The final latents of one pipeline call, on the host, in fp32.
+
+    Pass ``output_type="latent"`` in the call, where the pipeline knows it, to save the decoding.
+    """
+    with quiet(pipe), watch_latents(pipe.scheduler) as latents:
+        pipe(**fresh(call))
+    if latents.newest is None:
+        raise UnsupportedTarget(
+            f"{type(pipe).__name__} made no scheduler step; expected one a sampling step. "
+            "Use a pipeline that samples with its scheduler."
+        )
+    return latents.newest.float().cpu()
+
+
+def relative_error(latents: Tensor, reference: Tensor) -> Tensor:
+    """``|a - b| / |b|`` of each sample: (samples,)."""
+    a, b = latents.flatten(1).double(), reference.flatten(1).double()
+    return (a - b).norm(dim=1) / b.norm(dim=1).clamp(min=1e-30)
