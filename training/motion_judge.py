@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 SLOWEST = 1.5  # pixels a frame; half of the slowest true motion
 CLEAR_MISS = 0.35  # relative squared distance from the nearest drawn cover; above, it is no shape
 LIGHT = 0.5  # mean brightness of a background
-FLAT = 0.055  # length of a plain background's line of colours; the autoencoder alone makes 0.02
+FLAT = 0.052  # length of a plain background's line of colours; the autoencoder alone makes 0.02
 STRAIGHT = 0.5  # share of a gradient's spread that a plane over the picture tells
 
 

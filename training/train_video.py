@@ -1,9 +1,9 @@
 """Trains shapes-video on stored latents and sentences.
 
-    python training/train_video.py --batch 8
+    python training/train_video.py
 
-Needs `vae_described.pt`, `text_motion.pt`, `motion.pt`, and `t2i.pt` to start from. Resumes from `video.pt` in
-the work folder where there is one.
+Needs `vae_described.pt`, `text_motion.pt`, `motion.pt`, and `t2i.pt` to start from. Resumes from `video.pt`
+in the work folder where there is one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SNR_GAMMA = 5.0
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     common_options(parser, "video")
-    parser.set_defaults(batch=8)
+    parser.set_defaults(batch=8, report_minutes=15.0)
     parser.add_argument("--start", type=Path, help="checkpoint of shapes-t2i or of an earlier run of this")
     parser.add_argument("--vae", default="vae_described.pt")
     parser.add_argument("--freeze", action="store_true", help="train the frames' blocks and text layers only")

@@ -5,6 +5,9 @@ with foretrace.accelerate(pipe, "tracache", interval=5, order=4) as run:
 print(run.report)
 """
 
+from foretrace.calibrator import TCC as TCC
+from foretrace.calibrator import Calibrator as Calibrator
+from foretrace.combinator.by_step import ByStep as ByStep
 from foretrace.combinator.channels import Channels as Channels
 from foretrace.combinator.corrected import Corrected as Corrected
 from foretrace.combinator.partition import Bands as Bands
@@ -26,6 +29,10 @@ from foretrace.method import Method as Method
 from foretrace.methods import available_methods as available_methods
 from foretrace.methods import citation as citation
 from foretrace.methods import load_method as load_method
+from foretrace.offline.calibrate import calibrate as calibrate
+from foretrace.offline.record import record as record
+from foretrace.offline.recording import Recording as Recording
+from foretrace.offline.tune import tune as tune
 from foretrace.predictor import AdamsBashforth as AdamsBashforth
 from foretrace.predictor import AdamsMoulton as AdamsMoulton
 from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
@@ -41,6 +48,7 @@ from foretrace.predictor import Predictor as Predictor
 from foretrace.predictor import Reuse as Reuse
 from foretrace.predictor import SoftLagrange as SoftLagrange
 from foretrace.predictor import Taylor as Taylor
+from foretrace.profile import Profile as Profile
 from foretrace.runtime import accelerate as accelerate
 from foretrace.runtime import attach as attach
 from foretrace.runtime.report import Report as Report
@@ -53,11 +61,14 @@ from foretrace.schedule import Stride as Stride
 __version__ = "0.1.0"
 
 __all__ = [
+    "TCC",
     "AdamsBashforth",
     "AdamsMoulton",
     "AdaptiveLagrange",
     "Bands",
     "Blend",
+    "ByStep",
+    "Calibrator",
     "Centered",
     "Channels",
     "Chebyshev",
@@ -81,6 +92,8 @@ __all__ = [
     "PerModule",
     "PerStack",
     "Predictor",
+    "Profile",
+    "Recording",
     "Report",
     "Reuse",
     "Schedule",
@@ -93,8 +106,11 @@ __all__ = [
     "accelerate",
     "attach",
     "available_methods",
+    "calibrate",
     "citation",
     "count_call",
     "load_method",
+    "record",
     "reference",
+    "tune",
 ]

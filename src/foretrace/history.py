@@ -20,7 +20,7 @@ class SiteKey(NamedTuple):
 
     denoiser: str
     branch: int
-    index: int
+    number: int
 
 
 @dataclass(frozen=True)

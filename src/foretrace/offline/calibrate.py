@@ -30,8 +30,8 @@ class _Setup:
 
     pipe: Any
     method: Method
-    fit_calls: list[Call]
-    held_out: list[Call]
+    fit_calls: Sequence[Call]
+    held_out: Sequence[Call]
     references: list[Any]
     targets: list[int]
     full: Full
@@ -99,7 +99,9 @@ def calibrate(
     if chosen.calibrator is not None:
         raise InvalidSetting("the method has a calibrator already; expected one without. Pass it bare.")
     back = isinstance(chosen.predictor, Reuse) if write_back is None else write_back
-    setup, made_for = _prepare(pipe, chosen, check_calls(calls, 2), held_out, window, back, one_shot, progress)
+    setup, made_for = _prepare(
+        pipe, chosen, check_calls(calls, 2), held_out, window, back, one_shot, progress
+    )
     _warn_of_few(setup, variant, pool)
     baseline = setup.error(chosen)
     tried: dict[float, float] = {}
@@ -136,7 +138,7 @@ def calibrate(
 def _prepare(
     pipe: Any,
     method: Method,
-    calls: list[Call],
+    calls: Sequence[Call],
     held_out: int | None,
     window: tuple[float, float],
     write_back: bool,
@@ -146,14 +148,12 @@ def _prepare(
     """The uncached runs, the steps to correct, and the full line's means there."""
     kept = max(1, len(calls) // 4) if held_out is None else held_out
     between("held_out", kept, 1, len(calls) - 1)
-    fit_calls, judge = list(calls[:-kept]), list(calls[-kept:])
+    fit_calls, judge = calls[:-kept], calls[-kept:]
     uncached = record(pipe, judge, keep=(), progress=progress)
     targets = _targets(pipe, method, fit_calls[0], window)
     with progress("full line", len(fit_calls)) as advance:
         full = full_line(pipe, never_skip(method.granularity), fit_calls, frozenset(targets), advance)
-    setup = _Setup(
-        pipe, method, fit_calls, judge, uncached.latents, targets, full, write_back, one_shot
-    )
+    setup = _Setup(pipe, method, fit_calls, judge, uncached.latents, targets, full, write_back, one_shot)
     return setup, uncached.made_for
 
 

@@ -33,8 +33,8 @@ def check_calls(calls: Iterable[Call], least: int = 1) -> list[dict[str, Any]]:
             )
         if call.get("generator") is None and call.get("latents") is None:
             raise InvalidSetting(
-                f"call {number} has neither generator= nor latents=; expected fixed noise, since every run is "
-                "compared with the uncached one. Pass e.g. generator=torch.Generator().manual_seed(0)."
+                f"call {number} has neither generator= nor latents=; expected fixed noise, since every run "
+                "is compared with the uncached one. Pass e.g. generator=torch.Generator().manual_seed(0)."
             )
     return [dict(call) for call in found]
 

@@ -91,7 +91,7 @@ class TokenMeans:
 
 
 class Means:
-    """Of one stream: ``rows`` (samples, D), means over tokens, and ``positions`` (tokens, D), sums over samples."""
+    """Of one stream: ``rows`` (samples, D), means over tokens; ``positions`` (tokens, D), sums."""
 
     def __init__(self, rows: Tensor, positions: Tensor, count: int) -> None:
         self.rows, self.positions, self.count = rows, positions, count
@@ -104,6 +104,8 @@ class Means:
         return cls(flat.mean(dim=1).cpu(), flat.sum(dim=0).cpu(), len(flat))
 
     def __add__(self, other: Means) -> Means:
+        """Of both sets of samples."""
+        """Of both sets of samples."""
         return Means(
             torch.cat([self.rows, other.rows]), self.positions + other.positions, self.count + other.count
         )
@@ -121,9 +123,7 @@ class Setting:
 
 
 @contextmanager
-def observing(
-    pipe: Any, method: Method, observer: Any, setting: Setting | None = None
-) -> Iterator[Session]:
+def observing(pipe: Any, method: Method, observer: Any, setting: Setting | None = None) -> Iterator[Session]:
     """``method`` at work on ``pipe``, every feature shown to ``observer``."""
     session = Session(find_target(pipe), method, None, observer, setting)
     session.attach()

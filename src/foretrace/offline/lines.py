@@ -9,6 +9,7 @@ map from B to A. So a prior corrects the error of its own forecast and the drift
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -48,8 +49,8 @@ class Fit:
             prior = procrustes.fit(full.rows, cached.rows, self.variant, self.null_space)
             maps.append(prior.fold(self.alpha))
         if self.pool != "token":
-            positions = [means.positions / means.count for means in (full, cached)]
-            prior = procrustes.fit_positions(*positions, self.variant, self.null_space)
+            a, b = (means.positions / means.count for means in (full, cached))
+            prior = procrustes.fit_positions(a, b, self.variant, self.null_space)
             maps.append(prior.fold(self.alpha))
         return maps[0] if len(maps) == 1 else procrustes.mix(maps[0], maps[1], MIXED)
 
@@ -83,7 +84,9 @@ Full = dict[tuple[int, SiteKey], list[Means]]
 """Of the full line: (step, site) -> means of every stream, over all calls."""
 
 
-def full_line(pipe: Any, method: Method, calls: list[Call], steps: frozenset[int], advance: Advance) -> Full:
+def full_line(
+    pipe: Any, method: Method, calls: Sequence[Call], steps: frozenset[int], advance: Advance
+) -> Full:
     """The full line's means at ``steps``; ``method`` is one that never skips."""
     total: Full = {}
     for call in calls:
@@ -98,7 +101,7 @@ def full_line(pipe: Any, method: Method, calls: list[Call], steps: frozenset[int
 def fit_line(
     pipe: Any,
     method: Method,
-    calls: list[Call],
+    calls: Sequence[Call],
     targets: list[int],
     full: Full,
     fit: Fit,

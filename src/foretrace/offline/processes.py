@@ -15,8 +15,8 @@ def share(count: int, folder: Path | None) -> range:
         return range(count)
     if folder is None:
         raise InvalidSetting(
-            f"folder got None with {dist.get_world_size()} processes; expected a folder that all of them see, "
-            "through which they share the calls. Pass folder=..."
+            f"folder got None with {dist.get_world_size()} processes; expected a folder that all of them "
+            "see, through which they share the calls. Pass folder=..."
         )
     return range(dist.get_rank(), count, dist.get_world_size())
 

@@ -27,7 +27,7 @@ class Shard:
 
     ``about`` holds the call's digest, the times of its steps and the fingerprint it was made under.
     Names: ``latents``; ``gram/<site>``; ``means/<step>/<site>/<stream>``; ``feature/<step>/<site>/<stream>``,
-    with sites spelled ``denoiser/branch/index``.
+    with sites spelled ``denoiser/branch/number``.
     """
 
     about: dict[str, Any]
@@ -139,10 +139,10 @@ class Recording:
 
 def spell(site: SiteKey) -> str:
     """A site in the name of a tensor."""
-    return f"{site.denoiser}/{site.branch}/{site.index}"
+    return f"{site.denoiser}/{site.branch}/{site.number}"
 
 
 def _site(name: str) -> SiteKey:
     parts = name.split("/")
-    denoiser, branch, index = parts[1:4] if parts[0] == "gram" else parts[2:5]
-    return SiteKey(denoiser, int(branch), int(index))
+    denoiser, branch, number = parts[1:4] if parts[0] == "gram" else parts[2:5]
+    return SiteKey(denoiser, int(branch), int(number))

@@ -66,8 +66,8 @@ def check_pipeline(pipe: Any) -> None:
     """Raise `UnsupportedTarget` unless ``pipe`` can be called and has a scheduler to read latents from."""
     if not callable(pipe) or not callable(getattr(getattr(pipe, "scheduler", None), "step", None)):
         raise UnsupportedTarget(
-            f"got {type(pipe).__name__}; expected a diffusers pipeline with a scheduler, whose runs can be made "
-            "again. Pass the pipeline, not its denoiser."
+            f"got {type(pipe).__name__}; expected a diffusers pipeline with a scheduler, whose runs can be "
+            "made again. Pass the pipeline, not its denoiser."
         )
 
 

@@ -1,0 +1,92 @@
+"""Judging a candidate by the cached run itself, on recorded noises, and remembering every verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from foretrace.granularity import Granularity
+from foretrace.method import Method
+from foretrace.offline.calls import Call, digest
+from foretrace.offline.collect import observing
+from foretrace.offline.sampling import relative_error, sample
+from foretrace.predictor import Predictor
+from foretrace.profile.codec import encode
+from foretrace.schedule import Mask
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Which steps are computed, and what forecasts the others."""
+
+    computed: tuple[int, ...]
+    predictor: Predictor
+
+    def method(self, granularity: Granularity) -> Method:
+        """As a method."""
+        return Method(Mask(self.computed), self.predictor, granularity, name="tuned")
+
+    @property
+    def key(self) -> str:
+        """The same for the same candidate, also in another process."""
+        text = json.dumps([list(self.computed), encode(self.predictor)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Judge:
+    """Mean relative L2 of final latents to the uncached ones, over calls; a run is never made twice.
+
+    With ``memory``, a file, verdicts outlive the process, so a search that was cut off goes on where it was.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        granularity: Granularity,
+        calls: Sequence[Call],
+        references: Sequence[Tensor],
+        memory: Path | None = None,
+    ) -> None:
+        self.pipe, self.granularity = pipe, granularity
+        self.calls, self.references = list(calls), list(references)
+        self.digests = [digest(call) for call in self.calls]
+        self.memory, self.runs = memory, 0
+        self._known: dict[str, list[float]] = {}
+        if memory is not None and memory.exists():
+            for line in memory.read_text().splitlines():
+                row = json.loads(line)
+                self._known[row["run"]] = row["errors"]
+
+    def errors(self, candidate: Candidate, number: int) -> list[float]:
+        """The relative error of every sample of one call."""
+        key = f"{candidate.key}/{self.digests[number]}"
+        if key not in self._known:
+            with observing(self.pipe, candidate.method(self.granularity), None):
+                latents = sample(self.pipe, self.calls[number])
+            self.runs += 1
+            self._known[key] = relative_error(latents, self.references[number]).tolist()
+            if self.memory is not None:
+                with self.memory.open("a") as file:
+                    file.write(json.dumps({"run": key, "errors": self._known[key]}) + "\n")
+        return self._known[key]
+
+    def error(self, candidate: Candidate, limit: float = math.inf) -> float:
+        """The mean over all calls; inf as soon as the mean so far is hopelessly above ``limit``."""
+        found: list[float] = []
+        for number in range(len(self.calls)):
+            found += [e if math.isfinite(e) else 1e9 for e in self.errors(candidate, number)]
+            mean = sum(found) / len(found)
+            if mean > HOPELESS * limit and number + 1 < len(self.calls):
+                return math.inf
+        return sum(found) / len(found)
+
+
+HOPELESS = 1.15
+"""A candidate this much worse than the best on the first calls is given up before the others."""

@@ -1,0 +1,148 @@
+"""Closed-loop search: small moves of a schedule and its predictor, judged by cached runs.
+
+What helps on the calls searched with may not help on others, so every improvement is judged on held-out
+calls too, and the best there is what comes out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from foretrace.combinator.by_step import ByStep
+from foretrace.offline.judge import Candidate, Judge
+from foretrace.offline.progress import Progress, silent
+from foretrace.predictor import LinearPredictor, Predictor
+
+SHIFTS = (-4, 4, -2, 2, -1, 1)
+PATIENCE = 6
+"""Improvements in a row that did not carry over to the held-out calls before the search ends."""
+
+
+@dataclass
+class Found:
+    """The best candidate so far, by its error on the held-out calls, and how it was come by."""
+
+    candidate: Candidate
+    error: float
+    held_out: float
+    runs: int = 0
+    seconds: float = 0.0
+    path: list[dict[str, float]] = field(default_factory=list)
+
+
+def moves(
+    candidate: Candidate, total: int, predictors: Sequence[Predictor], rng: np.random.Generator
+) -> Iterator[Candidate]:
+    """All neighbours in random order: one computed step moved, or another predictor."""
+    steps = candidate.computed
+    shifts = [(i, shift) for i in range(1, len(steps)) for shift in SHIFTS]
+    others = [p for p in predictors if p != candidate.predictor]
+    options: list[object] = [*shifts, *others]
+    for number in rng.permutation(len(options)):
+        option = options[number]
+        if isinstance(option, Predictor):
+            yield Candidate(steps, option)
+            continue
+        place, shift = shifts[number]
+        moved = steps[place] + shift
+        if 0 < moved < total and moved not in steps:
+            yield Candidate(tuple(sorted({*steps, moved} - {steps[place]})), candidate.predictor)
+
+
+def predictor_moves(
+    candidate: Candidate, total: int, bases: Sequence[LinearPredictor]
+) -> Iterator[Candidate]:
+    """The same steps with another predictor in one gap between computed steps."""
+    predictor = candidate.predictor
+    if not isinstance(predictor, ByStep):
+        if not isinstance(predictor, LinearPredictor):
+            return
+        bases = tuple(dict.fromkeys([predictor, *bases]))
+        predictor = ByStep(tuple(bases), (0,) * total)
+    edges = [*candidate.computed, total]
+    for begin, end in pairwise(edges[1:]):
+        if end - begin < 2:
+            continue
+        for other in range(len(predictor.bases)):
+            if other != predictor.choices[begin + 1]:
+                choices = list(predictor.choices)
+                choices[begin:end] = [other] * (end - begin)
+                yield Candidate(candidate.computed, ByStep(predictor.bases, tuple(choices)))
+
+
+def search(
+    seeds: Sequence[Candidate],
+    total: int,
+    predictors: Sequence[Predictor],
+    judge: Judge,
+    held_out: Judge,
+    deadline: float,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Found:
+    """The best schedule and predictor that was found before ``deadline`` (of `time.monotonic`).
+
+    ``judge`` and ``held_out`` have different calls. The number of computed steps is that of the seeds.
+    """
+    began, rng = time.monotonic(), np.random.default_rng(seed)
+    left = max(1, int(deadline - began))
+    with progress("searching (s)", left) as advance:
+        clock = _Clock(deadline, advance)
+        best = _best_seed(seeds, judge, held_out, clock)
+        current, error, idle = best.candidate, best.error, 0
+        improved = True
+        while improved and idle < PATIENCE and not clock.over():
+            improved = False
+            neighbours = [*moves(current, total, predictors, rng)]
+            if current == best.candidate and idle == 0:
+                linear = [p for p in predictors if isinstance(p, LinearPredictor)]
+                neighbours += [*predictor_moves(current, total, linear)]
+            for candidate in neighbours:
+                if clock.over():
+                    break
+                found = judge.error(candidate, error)
+                if found < error:
+                    current, error, improved = candidate, found, True
+                    checked = held_out.error(candidate)
+                    best.path.append({"error": found, "held_out": checked})
+                    idle = idle + 1 if checked >= best.held_out else 0
+                    if checked < best.held_out:
+                        best.candidate, best.error, best.held_out = candidate, found, checked
+                    break
+    best.runs, best.seconds = judge.runs + held_out.runs, time.monotonic() - began
+    return best
+
+
+def _best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock: _Clock) -> Found:
+    """The seed of least error; the first is judged even when time is over."""
+    best = Found(seeds[0], judge.error(seeds[0]), 0.0)
+    for candidate in seeds[1:]:
+        if clock.over():
+            break
+        error = judge.error(candidate, best.error)
+        if error < best.error:
+            best.candidate, best.error = candidate, error
+    best.held_out = held_out.error(best.candidate)
+    best.path.append({"error": best.error, "held_out": best.held_out})
+    return best
+
+
+class _Clock:
+    """Tells whether the time is over, and the progress bar how much of it is."""
+
+    def __init__(self, deadline: float, advance: object) -> None:
+        self.deadline, self._advance, self._told = deadline, advance, time.monotonic()
+
+    def over(self) -> bool:
+        """Whether ``deadline`` is past."""
+        now = time.monotonic()
+        whole = int(min(now, self.deadline) - self._told)
+        if whole > 0:
+            self._advance(whole)  # type: ignore[operator]
+            self._told += whole
+        return now >= self.deadline

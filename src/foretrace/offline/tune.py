@@ -1,0 +1,232 @@
+"""`tune`: when to compute and how to forecast, found by cached runs on the user's own model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foretrace.checks import at_least, between
+from foretrace.combinator.weights import Damped
+from foretrace.errors import InvalidSetting, NoGain
+from foretrace.granularity import Granularity, parse_granularity
+from foretrace.offline.amplification import amplification
+from foretrace.offline.calls import Call, check_calls
+from foretrace.offline.judge import Candidate, Judge
+from foretrace.offline.progress import Progress, silent
+from foretrace.offline.proposal import propose, uniform
+from foretrace.offline.record import record
+from foretrace.offline.recording import Recording
+from foretrace.offline.search import Found, search
+from foretrace.predictor import FoCa, Lagrange, LinearPredictor, Predictor, SoftLagrange
+from foretrace.profile import Profile
+
+PREDICTORS: tuple[Predictor, ...] = (
+    Lagrange(1),
+    Lagrange(2),
+    Damped(Lagrange(2), 0.75),
+    SoftLagrange(2),
+    FoCa(0.5),
+)
+"""What a search chooses from: one of these was the best in every setting measured so far."""
+PROBES = 12
+"""Runs that measure the amplification; the steps between are interpolated."""
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """Everything a search at one number of computed steps needs; made once, used for many."""
+
+    recording: Recording
+    judge: Judge
+    held_out: Judge
+    predictors: tuple[Predictor, ...]
+    amplification: list[float]
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run."""
+        return self.recording.steps
+
+    def seeds(self, count: int) -> list[Candidate]:
+        """Uniform strides and proposals, with every predictor; uniform ones first."""
+        linear = [p for p in self.predictors if isinstance(p, LinearPredictor)]
+        masks = [uniform(self.steps, count), uniform(self.steps, count, last=True)]
+        gram = self.recording.gram()
+        masks += [propose(gram, p, count, self.amplification) for p in linear]
+        unique = list(dict.fromkeys(tuple(mask) for mask in masks))
+        return [Candidate(mask, p) for mask in unique for p in self.predictors]
+
+    def best_uniform(self, count: int) -> tuple[Candidate, float]:
+        """The uniform stride and predictor of least error on the search calls, and its held-out error."""
+        masks = {tuple(uniform(self.steps, count)), tuple(uniform(self.steps, count, last=True))}
+        candidates = [Candidate(mask, p) for mask in sorted(masks) for p in self.predictors]
+        best = min(candidates, key=self.judge.error)
+        return best, self.held_out.error(best)
+
+    def search(self, count: int, seconds: float, seed: int, progress: Progress) -> Found:
+        """`search` from `seeds` with ``count`` computed steps."""
+        deadline = time.monotonic() + seconds
+        return search(
+            self.seeds(count),
+            self.steps,
+            self.predictors,
+            self.judge,
+            self.held_out,
+            deadline,
+            seed,
+            progress,
+        )
+
+
+def prepare(
+    pipe: Any,
+    calls: Iterable[Call],
+    *,
+    held_out: int | None = None,
+    granularity: str | Granularity = "model",
+    predictors: Sequence[Predictor] = PREDICTORS,
+    probes: int = PROBES,
+    folder: str | Path | None = None,
+    progress: Progress = silent,
+) -> Tuner:
+    """Record the calls uncached, and measure what each step's error does to the final sample."""
+    wanted, sites = check_calls(calls, 2), parse_granularity(granularity)
+    kept = max(1, len(wanted) // 3) if held_out is None else held_out
+    between("held_out", kept, 1, len(wanted) - 1)
+    if not predictors:
+        raise InvalidSetting("predictors got none; expected at least one. Leave them out for the default.")
+    root = None if folder is None else Path(folder)
+    recording = record(pipe, wanted, sites=sites, folder=root, progress=progress)
+    memory = None if root is None else root / "verdicts.jsonl"
+    cut = len(wanted) - kept
+    latents = recording.latents
+    judge = Judge(pipe, sites, wanted[:cut], latents[:cut], memory)
+    last = Judge(pipe, sites, wanted[cut:], latents[cut:], memory)
+    linear = next((p for p in predictors if isinstance(p, LinearPredictor)), Lagrange(1))
+    probed = [1.0] * recording.steps
+    if probes > 0:
+        first = Judge(pipe, sites, wanted[:1], latents[:1], memory)
+        probed = amplification(first, recording.gram(), linear, probes, progress)
+    return Tuner(recording.subset(range(cut)), judge, last, tuple(predictors), probed)
+
+
+def tune(
+    pipe: Any,
+    calls: Iterable[Call],
+    *,
+    speedup: float | None = None,
+    computed_steps: int | None = None,
+    max_error: float | None = None,
+    minutes: float = 5.0,
+    held_out: int | None = None,
+    granularity: str | Granularity = "model",
+    predictors: Sequence[Predictor] = PREDICTORS,
+    folder: str | Path | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Profile:
+    """Find which steps to compute and how to forecast the others, for this model, sampler and length.
+
+    Give one of ``speedup`` (steps over computed steps), ``computed_steps``, or ``max_error`` (the fewest
+    computed steps whose mean relative L2 of final latents, on held-out calls, stays below).
+
+    Args:
+        pipe: a diffusers pipeline.
+        calls: keyword arguments of each pipeline call, with fixed noise; all of one length. A dozen samples
+            are enough to begin with; more carry over better.
+        speedup: see above.
+        computed_steps: see above.
+        max_error: see above.
+        minutes: the time for searching, after the recording.
+        held_out: how many of the last calls only judge; a third, at least one.
+        granularity: where to forecast; the denoiser's output by default, where skipping is cheapest.
+        predictors: what to choose from.
+        folder: where recordings and verdicts are kept, so that a search that was cut off goes on.
+        seed: of the order in which moves are tried.
+        progress: is told of the work done.
+
+    Raises:
+        InvalidSetting: none or several goals, or one out of range.
+        NoGain: ``max_error`` cannot be held even with every second step computed.
+    """
+    goals = {"speedup": speedup, "computed_steps": computed_steps, "max_error": max_error}
+    given = [name for name, value in goals.items() if value is not None]
+    if len(given) != 1:
+        raise InvalidSetting(
+            f"got {', '.join(given) or 'no goal'}; expected one of speedup, computed_steps and max_error. "
+            "Pass one."
+        )
+    between("minutes", minutes, 0.0, math.inf)
+    tuner = prepare(
+        pipe,
+        calls,
+        held_out=held_out,
+        granularity=granularity,
+        predictors=predictors,
+        folder=folder,
+        progress=progress,
+    )
+    if max_error is not None:
+        count, found = _fewest(tuner, max_error, minutes, seed, progress)
+    else:
+        count = _count(tuner.steps, speedup, computed_steps)
+        found = tuner.search(count, 60 * minutes, seed, progress)
+    return as_profile(tuner, found, count)
+
+
+def _count(steps: int, speedup: float | None, computed: int | None) -> int:
+    if computed is None:
+        assert speedup is not None
+        between("speedup", speedup, 1.0, float(steps))
+        computed = max(1, round(steps / speedup))
+    at_least("computed_steps", computed, 1)
+    between("computed_steps", computed, 1, steps)
+    return computed
+
+
+def _fewest(tuner: Tuner, limit: float, minutes: float, seed: int, progress: Progress) -> tuple[int, Found]:
+    """Bisection over the number of computed steps, an equal share of the time for each."""
+    between("max_error", limit, 0.0, math.inf)
+    low, high = 2, max(2, tuner.steps // 2)
+    rounds = max(1, math.ceil(math.log2(high - low + 1)) + 1)
+    share, best = 60 * minutes / rounds, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = tuner.search(middle, share, seed, progress)
+        if found.held_out <= limit:
+            best, high = (middle, found), middle - 1
+        else:
+            low = middle + 1
+    if best is None:
+        raise NoGain(
+            f"no schedule with {max(2, tuner.steps // 2)} or fewer of {tuner.steps} computed steps has an "
+            f"error of {limit:g} or less; expected one. Raise max_error, or give more minutes."
+        )
+    return best
+
+
+def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
+    """What was found, with the best uniform stride beside it for comparison."""
+    reference, uniform_error = tuner.best_uniform(count)
+    samples = [sum(len(x) for x in judge.references) for judge in (tuner.judge, tuner.held_out)]
+    measured = {
+        "held_out_error": found.held_out,
+        "search_error": found.error,
+        "uniform_held_out_error": uniform_error,
+        "uniform": [list(reference.computed), str(reference.predictor)],
+        "computed": list(found.candidate.computed),
+        "runs": found.runs,
+        "seconds": round(found.seconds, 1),
+        "samples": samples,
+        "path": found.path,
+        "amplification": [round(a, 6) for a in tuner.amplification],
+    }
+    if found.held_out > uniform_error:  # what did not carry over is not handed out
+        found.candidate = reference
+        measured |= {"held_out_error": uniform_error, "computed": list(reference.computed)}
+    method = found.candidate.method(tuner.judge.granularity)
+    return Profile(method, tuner.recording.made_for, measured)
