@@ -21,6 +21,7 @@ from vae_model import load_vae
 
 HERE = Path(__file__).parent
 SLOWEST = 1.5  # pixels a frame; half of the slowest true motion
+MOST_SWAY = 1.5  # pixels off a straight and even way; drawn videos through the autoencoder have 0.04
 CLEAR_MISS = 0.35  # relative squared distance from the nearest drawn cover; above, it is no shape
 LIGHT = 0.5  # mean brightness of a background
 FLAT = 0.052  # length of a plain background's line of colours; the autoencoder alone makes 0.02
@@ -99,7 +100,8 @@ def judge(videos: Tensor, descriptions: list[MotionDescription]) -> dict[str, Te
     asked = rows(tuple(MOTIONS), [one.motion for one in descriptions])[:, 0]
     told = motions(speeds(found.centre.view(*shape, 2)))
     change, sway = steadiness(videos, found)
-    return right | {"motion": (told == asked) & there.all(1), "change": change, "sway": sway}
+    moved = (told == asked) & there.all(1) & (sway < MOST_SWAY)
+    return right | {"motion": moved, "change": change, "sway": sway}
 
 
 def motion_score(videos: Tensor, descriptions: list[MotionDescription]) -> dict[str, float]:

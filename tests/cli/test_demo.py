@@ -16,7 +16,7 @@ import foretrace as ft
 from foretrace.cli import app
 from foretrace.demo.classifier import load_classifier
 from foretrace.demo.compare import psnr, relative_l2
-from foretrace.demo.references import REFERENCES
+from foretrace.demo.references import EMBEDDED
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,7 @@ def draw(pipe: Any, labels: list[int], steps: int) -> torch.Tensor:
 def test_it_is_a_stock_pipeline_of_at_most_12_megabytes(pipe: Any) -> None:
     assert type(pipe) is DiTPipeline
     assert pipe.get_label_ids(["star", "circle"]) == [5, 0]
-    folder = REFERENCES["shapes-dit"].parent
-    assert sum(p.stat().st_size for p in folder.rglob("*.safetensors")) <= 12e6
+    assert sum(p.stat().st_size for p in EMBEDDED.rglob("*.safetensors")) <= 12e6
 
 
 def test_it_draws_what_it_is_asked_for(pipe: Any) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 import foretrace as ft
 from foretrace.cli.calls import build_calls, read_prompts
 from foretrace.cli.output import prepare_folder
-from foretrace.cli.pipelines import load_pipeline
+from foretrace.cli.pipelines import load_pipeline, usual_call
 from foretrace.cli.settings import parse_settings
 from foretrace.errors import InvalidSetting
 
@@ -44,11 +44,11 @@ def calibrate(
     console = Console()
     chosen = ft.load_method(method, **parse_settings(set_ or []))  # type: ignore[arg-type]
     strengths, (low, high) = _numbers("alpha", alpha), _numbers("window", window, 2)
-    extra = parse_settings(pass_ or [])
+    extra = usual_call(model, guidance) | parse_settings(pass_ or [])
     prepare_folder(out)
     with console.status(f"loading {model}"):
         pipe = load_pipeline(model, device, dtype)
-    calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, guidance, seed, extra)
+    calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, seed, extra)
     profile = fit(
         pipe,
         chosen,

@@ -27,7 +27,6 @@ def build_calls(
     samples: int,
     batch: int,
     steps: int | None,
-    guidance: float | None,
     seed: int,
     extra: dict[str, Any],
 ) -> list[dict[str, Any]]:
@@ -35,9 +34,11 @@ def build_calls(
     calls = []
     for start in range(0, samples, batch):
         numbers = range(start, min(samples, start + batch))
-        base = call_arguments(pipe, _conditions(pipe, prompts, numbers), steps, guidance, seed, extra)
+        base = call_arguments(pipe, _conditions(pipe, prompts, numbers), steps, seed, extra)
         if "prompt" in base:
             base["prompt"] = [prompts[i % len(prompts)] for i in numbers]
+            if isinstance(base.get("negative_prompt"), str):
+                base["negative_prompt"] = [base["negative_prompt"]] * len(base["prompt"])
         generators = [torch.Generator("cpu").manual_seed(seed + i) for i in numbers]
         calls.append(base | {"generator": generators})
     return calls

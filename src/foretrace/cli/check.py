@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 import foretrace as ft
-from foretrace.cli.pipelines import call_arguments, load_pipeline
+from foretrace.cli.pipelines import call_arguments, load_pipeline, usual_call
 from foretrace.cli.settings import parse_settings
 from foretrace.errors import ForetraceError
 from foretrace.models import find_stacks
@@ -42,7 +42,7 @@ def check(
     pipe.set_progress_bar_config(disable=True)
     for line in _parts(pipe):
         console.print(line, highlight=False)
-    arguments = call_arguments(pipe, prompt, steps, None, 0, extra)
+    arguments = call_arguments(pipe, prompt, steps, 0, usual_call(model, None) | extra)
     table = Table(title=f"{steps} steps each, every other one skipped", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("granularity", "branches", "sites", "MiB a point", "skipped step"):
         table.add_column(name, justify="left" if name == "granularity" else "right")

@@ -1,4 +1,4 @@
-"""foretrace demo: the embedded model uncached, with FORA and with TraCache, side by side."""
+"""foretrace demo: a reference model uncached, with FORA and with TraCache, side by side."""
 
 from __future__ import annotations
 
@@ -16,93 +16,90 @@ from rich.table import Table
 import foretrace as ft
 from foretrace.cli.output import prepare_folder
 from foretrace.demo.compare import Row, run_rounds, summary
+from foretrace.demo.references import REFERENCES
+from foretrace.demo.tasks import Task, load_task
+from foretrace.errors import UnknownReference
 
-GUIDANCE = 3.0
 COLUMNS = 8
 METHODS: dict[str, dict[str, str]] = {"fora": {}, "tracache": {}, "tracache*": {"granularity": "model"}}
 """As their papers have them, and at the denoiser's output, which here is the better site."""
+INTERVALS = {"shapes-dit": (3, 5)}
+FEW_STEPS = (2, 3)
+"""Intervals for models that are sampled with 20 to 30 steps."""
 LEGEND = """k: interval    fewer: MACs of the uncached run over these    s: seconds a run
 error: relative L2 to the uncached pictures    PSNR: to them, in dB
-class: share of pictures in which the classifier sees the class asked for
+{score}: {meaning}
 *: forecasts the denoiser's output (granularity="model") in place of the blocks'
 steps computed (█) and forecast (·):"""
+MEANINGS = {
+    "class": "share of pictures in which the classifier sees the class asked for",
+    "attributes": "share of sizes, colours, shapes and backgrounds in the caption that the judge sees",
+    "motion": "share of videos in which the judge sees the object and the motion asked for",
+}
 
 
 def demo(
+    model: Annotated[
+        str, typer.Option(help="A reference model; shapes-dit needs no network.")
+    ] = "shapes-dit",
     out: Annotated[Path, typer.Option(help="Folder for the picture and the numbers.")] = Path(
         "foretrace-demo"
     ),
     samples: Annotated[int, typer.Option(min=1, help="Pictures a method.")] = 24,
-    steps: Annotated[int, typer.Option(min=2, help="DDIM steps.")] = 50,
+    steps: Annotated[int | None, typer.Option(min=2, help="Steps; the model's usual number.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; each runs every method once.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
 ) -> None:
-    """Compare the uncached model with FORA and TraCache on the embedded model, in about two minutes."""
+    """Compare a reference model uncached, with FORA and with TraCache, in a minute or two."""
     console = Console()
+    if model not in REFERENCES:
+        known = ", ".join(REFERENCES)
+        raise UnknownReference(f"no reference model {model!r}; expected one of {known}. Pass one of these.")
     prepare_folder(out)
-    with console.status("loading shapes-dit"):
-        from foretrace.demo.classifier import load_classifier
-
-        pipe, judge = ft.reference("shapes-dit"), load_classifier()
-    pipe.set_progress_bar_config(disable=True)
-    labels = [i % len(judge.class_names) for i in range(samples)]
+    with console.status(f"loading {model}"):
+        task = load_task(model)
+    length = steps or task.steps
     rows = [Row("uncached", None)] + [
         Row(f"{name}, k={k}", ft.load_method(name.rstrip("*"), interval=k, **settings))
         for name, settings in METHODS.items()
-        for k in (3, 5)
+        for k in INTERVALS.get(model, FEW_STEPS)
     ]
-    _run(console, pipe, labels, rows, steps, rounds, seed)
+    _run(console, task, samples, rows, length, rounds, seed)
 
-    numbers = [summary(row, rows[0], steps, _accuracy(judge, row, labels)) for row in rows]
+    numbers = [summary(row, rows[0], length, task.score(row.images)) for row in rows]
     full = next(n["macs_full"] for n in numbers if n["macs_full"])
     numbers[0] |= {"macs": full, "macs_full": full}
     numbers[0]["macs_linear"] = rows[1].report.full_macs.linear if rows[1].report else None
-    console.print(_table(numbers, steps, samples))
-    console.print(LEGEND, highlight=False)
+    console.print(_table(task, numbers, length, samples))
+    legend = LEGEND.format(score=task.score_name, meaning=MEANINGS[task.score_name])
+    console.print(legend, highlight=False)
     for row in rows[1:]:
         console.print(f"{row.label:<14} {row.report.strip if row.report else ''}", highlight=False)
-    _save(console, out, rows, numbers, [judge.class_names[i] for i in labels], steps)
+    _save(console, out, task, rows, numbers, length)
 
 
 def _run(
-    console: Console, pipe: Any, labels: list[int], rows: list[Row], steps: int, rounds: int, seed: int
+    console: Console, task: Task, samples: int, rows: list[Row], steps: int, rounds: int, seed: int
 ) -> None:
-    import torch
-
-    def sampler(count: int = steps) -> Any:
-        generators = [torch.Generator().manual_seed(seed + i) for i in range(len(labels))]
-        return pipe(
-            labels,
-            guidance_scale=GUIDANCE,
-            num_inference_steps=count,
-            generator=generators,
-            output_type="pt",
-        ).images
-
     columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("warming up", total=rounds * len(rows))
-        sampler(2)  # the first call pays for allocations that no method should be charged with
+        bar = progress.add_task("warming up", total=rounds * len(rows))
+        task.sample(samples, seed, 2)  # the first call pays for allocations that no method should pay for
 
         def advance(label: str) -> None:
             done = sum(len(row.seconds) for row in rows)
-            progress.update(task, description=label, completed=done)
+            progress.update(bar, description=label, completed=done)
 
-        run_rounds(pipe, sampler, rows, rounds, advance)
-        progress.update(task, description="done", completed=rounds * len(rows))
-
-
-def _accuracy(judge: Any, row: Row, labels: list[int]) -> float:
-    import torch
-
-    return float((judge.predict(row.images) == torch.tensor(labels)).float().mean())
+        run_rounds(task.pipe, lambda: task.sample(samples, seed, steps), rows, rounds, advance)
+        progress.update(bar, description="done", completed=rounds * len(rows))
 
 
-def _table(numbers: list[dict[str, Any]], steps: int, samples: int) -> Table:
+def _table(task: Task, numbers: list[dict[str, Any]], steps: int, samples: int) -> Table:
     """One line a method, at most 80 characters wide; the spread of the speed-ups is in the JSON file."""
-    title = f"shapes-dit, DDIM-{steps}, guidance {GUIDANCE:g}, {samples} pictures a method"
+    guidance = task.call[REFERENCES[task.name].guidance]
+    title = f"{task.name}, {task.sampler}, {steps} steps, guidance {guidance:g}, {samples} samples a method"
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in ("method", "steps", "GMACs", "fewer", "s", "faster", "error", "PSNR", "class"):
+    for name in ("method", "steps", "GMACs", "fewer", "s", "faster", "error", "PSNR", task.score_name):
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for n in numbers:
         uncached = n["psnr"] is None
@@ -127,12 +124,7 @@ def _caption(label: str, computed: int, steps: int) -> str:
 
 
 def _save(
-    console: Console,
-    out: Path,
-    rows: list[Row],
-    numbers: list[dict[str, Any]],
-    names: list[str],
-    steps: int,
+    console: Console, out: Path, task: Task, rows: list[Row], numbers: list[dict[str, Any]], steps: int
 ) -> None:
     import diffusers
     import torch
@@ -143,7 +135,7 @@ def _save(
         (_caption(row.label, n["computed"], steps), row.images[:COLUMNS])
         for row, n in zip(rows, numbers, strict=True)
     ]
-    save_grid(labelled, names[:COLUMNS], out / "demo.png")
+    paths = save_grid(labelled, list(task.titles[:COLUMNS]), out / "demo.png")
     record = {
         "versions": {
             "foretrace": ft.__version__,
@@ -151,11 +143,15 @@ def _save(
             "diffusers": diffusers.__version__,
             "python": platform.python_version(),
         },
+        "model": task.name,
         "device": "cpu",
         "threads": torch.get_num_threads(),
         "steps": steps,
-        "guidance": GUIDANCE,
+        "guidance": task.call[REFERENCES[task.name].guidance],
+        "score": task.score_name,
         "rows": numbers,
     }
     (out / "demo.json").write_text(json.dumps(record, indent=2) + "\n")
-    console.print(f"pictures {out / 'demo.png'}\nnumbers  {out / 'demo.json'}", highlight=False)
+    for path in paths:
+        console.print(f"pictures {path}", highlight=False)
+    console.print(f"numbers  {out / 'demo.json'}", highlight=False)

@@ -40,11 +40,18 @@ def load_pipeline(model: str, device: str | None, dtype: str) -> Any:
         raise LoadError(_broken(model, error)) from error
 
 
+def usual_call(model: str, guidance: float | None) -> dict[str, Any]:
+    """How a reference model is meant to be called, with ``guidance`` under its own name; else nothing."""
+    if model not in REFERENCES:
+        return {} if guidance is None else {"guidance_scale": guidance}
+    found = REFERENCES[model]
+    return dict(found.call) | ({} if guidance is None else {found.guidance: guidance})
+
+
 def call_arguments(
     pipe: Any,
     prompt: str | None,
     steps: int | None,
-    guidance: float | None,
     seed: int,
     extra: dict[str, Any],
 ) -> dict[str, Any]:
@@ -53,8 +60,6 @@ def call_arguments(
     arguments: dict[str, Any] = {"generator": torch.Generator("cpu").manual_seed(seed), **extra}
     if steps is not None:
         arguments["num_inference_steps"] = steps
-    if guidance is not None:
-        arguments["guidance_scale"] = guidance
     if "class_labels" in known and "class_labels" not in extra:
         arguments["class_labels"] = _class_labels(pipe, prompt)
     elif prompt is not None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import foretrace as ft
 from foretrace.cli.output import prepare_folder, save_images
-from foretrace.cli.pipelines import call_arguments, load_pipeline
+from foretrace.cli.pipelines import call_arguments, load_pipeline, usual_call
 from foretrace.cli.settings import parse_settings
 
 
@@ -39,7 +39,7 @@ def run(
     prepare_folder(out)
     with console.status(f"loading {model}"):
         pipe = load_pipeline(model, device, dtype)
-    arguments = call_arguments(pipe, prompt, steps, guidance, seed, extra)
+    arguments = call_arguments(pipe, prompt, steps, seed, usual_call(model, guidance) | extra)
     if chosen is None:
         output, report = pipe(**arguments), None
     else:

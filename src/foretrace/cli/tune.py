@@ -12,7 +12,7 @@ from rich.table import Table
 
 from foretrace.cli.calls import build_calls, read_prompts
 from foretrace.cli.output import prepare_folder
-from foretrace.cli.pipelines import load_pipeline
+from foretrace.cli.pipelines import load_pipeline, usual_call
 from foretrace.cli.settings import parse_settings
 from foretrace.errors import InvalidSetting
 
@@ -46,11 +46,11 @@ def tune(
 
     console = Console()
     counts = _counts(pareto)
-    extra = parse_settings(pass_ or [])
+    extra = usual_call(model, guidance) | parse_settings(pass_ or [])
     prepare_folder(out)
     with console.status(f"loading {model}"):
         pipe = load_pipeline(model, device, dtype)
-    calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, guidance, seed, extra)
+    calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, seed, extra)
     if counts:
         tuner = prepare(pipe, calls, granularity=granularity, folder=out, progress=bars)
         points, profiles = curve(tuner, counts, minutes, seed, bars)

@@ -1,4 +1,4 @@
-"""Loading a reference model by name: the embedded one from the package, the others from a checkout or the hub."""
+"""Loading a reference model by name: the embedded one, or the others from a checkout or the hub."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def reference(name: str = "shapes-dit") -> Any:
     """The reference pipeline ``name``, in fp32, on the CPU.
 
     ``shapes-dit`` is a class-conditional ``DiTPipeline`` and comes with the package; ``shapes-t2i``
-    (``PixArtAlphaPipeline``), ``shapes-flow`` (``FluxPipeline``) and ``shapes-video`` (``LattePipeline``) lie in
-    the repository's folder ``references`` and are fetched from the hub where there is no checkout. How each is
-    meant to be called is ``REFERENCES[name].call``.
+    (``PixArtAlphaPipeline``), ``shapes-flow`` (``FluxPipeline``) and ``shapes-video`` (``LattePipeline``) lie
+    in the repository's folder ``references`` and are fetched from the hub where there is no checkout. How
+    each is meant to be called is ``REFERENCES[name].call``.
 
     Raises:
         UnknownReference: there is no such model, or it is neither in a checkout nor on the hub.
@@ -148,6 +148,6 @@ def check_files(folder: Path, rebuild: str) -> None:
                     pass
         except (ValueError, SafetensorError, OSError) as error:
             raise LoadError(
-                f"{path} cannot be read ({error}); expected a whole file. Restore it from the repository, or make "
-                f"it again with `{rebuild}`."
+                f"{path} cannot be read ({error}); expected a whole file. Restore it from the repository, or "
+                f"make it again with `{rebuild}`."
             ) from error

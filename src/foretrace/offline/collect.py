@@ -118,6 +118,7 @@ class Setting:
         self.seen: dict[str, Any] = {}
 
     def __call__(self, target: Target, total: int | None, shapes: dict[str, Any]) -> None:
+        """Note steps, guidance and resolution of the run that begins."""
         guidance, resolution = live_guidance(target.pipeline), latent_shape(shapes)
         self.seen = {"steps": total, "guidance": guidance, "resolution": resolution}
 
