@@ -79,27 +79,25 @@ def compress(full: AffineMap, tolerance: float = 1e-3) -> AffineMap:
 
     Measured as the relative Frobenius error of ``W`` and of ``b``.
     """
+    bias = full.bias.half()
+    if not _close(bias, full.bias, tolerance * full.bias.double().norm()):
+        return full
     if full.weight is None:
-        small = AffineMap(full.scale, full.bias.half())
-        return small if _close(small.bias, full.bias, tolerance) else full
+        return AffineMap(full.scale, bias)
     weight = full.weight.double()
     u, s, v = torch.linalg.svd(weight)
-    whole = (weight.square().sum() + weight.shape[0] * full.scale.double().square()).sqrt()
+    whole = (weight + full.scale.double() * torch.eye(len(weight), dtype=weight.dtype)).norm()
     tail = s.square().flip(0).cumsum(0).flip(0).sqrt()  # what is lost when the rank is cut before each
     rank = int((tail > tolerance * 0.5 * whole).sum())
-    halves = AffineMap(full.scale, full.bias.half(), full.weight.half())
     if rank * 2 < weight.shape[0]:
         root = s[:rank].sqrt()
-        factors = ((u[:, :rank] * root).half(), (root[:, None] * v[:rank]).half())
-        low = AffineMap(full.scale, full.bias.half(), None, factors)
-        error = (factors[0].double() @ factors[1].double() - weight).norm()
-        if error <= tolerance * whole and _close(low.bias, full.bias, tolerance):
-            return low
-    same = _close(halves.weight, full.weight, tolerance) and _close(halves.bias, full.bias, tolerance)
-    return halves if same else full
+        left, right = (u[:, :rank] * root).half(), (root[:, None] * v[:rank]).half()
+        if _close(left.double() @ right.double(), weight, tolerance * whole):
+            return AffineMap(full.scale, bias, None, (left, right))
+    half = full.weight.half()
+    return AffineMap(full.scale, bias, half) if _close(half, weight, tolerance * whole) else full
 
 
-def _close(small: Tensor | None, full: Tensor, tolerance: float) -> bool:
-    assert small is not None
+def _close(small: Tensor, full: Tensor, limit: Tensor) -> bool:
     error = (small.double() - full.double()).norm()
-    return bool(error.isfinite() and error <= tolerance * full.double().norm())
+    return bool(error.isfinite() and error <= limit)

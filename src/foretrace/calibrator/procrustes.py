@@ -24,6 +24,8 @@ VARIANTS = ("full", "scale_shift", "shift")
 NullSpace = Literal["identity", "svd"]
 NULL_SPACES = ("identity", "svd")
 TINY = 1e-12
+SAME = 1e-20
+"""Rows whose spread is this part of their square norm are the same row; their ratio is rounding."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def fit(full: Tensor, cached: Tensor, variant: Variant = "full", null_space: Nul
     if variant == "shift":
         return Prior(mean_full, mean_cached, 1.0, None, 0)
     if variant == "scale_shift":
-        scale = float((a * b).sum() / (b.square().sum() + TINY))
+        scale = _scale(a, b, cached)
         return Prior(mean_full, mean_cached, scale, None, 0)
     u, s, vt = torch.linalg.svd(b.T @ a)
     rank = int((s > s.max().clamp(min=TINY) * len(s) * torch.finfo(torch.float64).eps * 16).sum())
@@ -71,9 +73,13 @@ def fit(full: Tensor, cached: Tensor, variant: Variant = "full", null_space: Nul
     if null_space == "identity" and rank < len(s):
         known = u[:, :rank]
         rotation = known @ vt[:rank] + torch.eye(len(s), dtype=u.dtype) - known @ known.T
-    turned = b @ rotation
-    scale = float((a * turned).sum() / (turned.square().sum() + TINY))
-    return Prior(mean_full, mean_cached, scale, rotation, rank)
+    return Prior(mean_full, mean_cached, _scale(a, b @ rotation, cached), rotation, rank)
+
+
+def _scale(a: Tensor, b: Tensor, cached: Tensor) -> float:
+    """``<a, b> / ||b||^2``; one where the rows do not differ, so that nothing is known of a scale."""
+    size = float(b.square().sum())
+    return float((a * b).sum()) / size if size > SAME * float(cached.double().square().sum()) else 1.0
 
 
 def fit_positions(
@@ -90,8 +96,8 @@ def fit_positions(
 
 def mix(first: AffineMap, second: AffineMap, share: float) -> AffineMap:
     """``share first + (1 - share) second`` as one map."""
-    weight = None
-    if first.weight is not None and second.weight is not None:
-        weight = share * first.weight + (1 - share) * second.weight
+    parts = [(share, first.weight), (1 - share, second.weight)]
+    weights = [part * weight for part, weight in parts if weight is not None]
+    weight = torch.stack(weights).sum(dim=0) if weights else None
     scale = share * first.scale + (1 - share) * second.scale
     return AffineMap(scale, share * first.bias + (1 - share) * second.bias, weight)

@@ -48,7 +48,7 @@ def _conditions(pipe: Any, prompts: list[str], numbers: range) -> str:
     """What `call_arguments` reads: class names split by commas, or any prompt."""
     labels = getattr(pipe, "labels", None)
     if labels is not None:
-        names = prompts or list(labels)
+        names = prompts or list(labels) or [str(number) for number in range(4)]
         return ",".join(names[i % len(names)] for i in numbers)
     if not prompts:
         raise InvalidSetting(

@@ -46,6 +46,10 @@ def tune(
 
     console = Console()
     counts = _counts(pareto)
+    if counts and (speedup, computed, max_error) != (None, None, None):
+        raise InvalidSetting(
+            "got --pareto and another goal; expected one, since --pareto names its computed steps. Pass one."
+        )
     extra = usual_call(model, guidance) | parse_settings(pass_ or [])
     prepare_folder(out)
     with console.status(f"loading {model}"):

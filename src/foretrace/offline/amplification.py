@@ -23,8 +23,8 @@ def amplification(
 ) -> list[float]:
     """``A_i = |final sample with only step i forecast - uncached| / e(i; all others)`` for every step.
 
-    ``probes`` runs, the steps between interpolated; runs are relative errors, ``e`` is relative to the
-    feature's own norm, so the scale is arbitrary but the same at all steps.
+    ``probes`` runs, the steps between interpolated; runs are relative errors, ``e`` is in the unit of the
+    features, so the scale is arbitrary but the same at all steps.
     """
     k = gram.double().numpy()
     total = len(k)

@@ -93,6 +93,8 @@ def calibrate(
     one_of("pool", pool, POOLS)
     one_of("null_space", null_space, NULL_SPACES)
     strengths = [alpha] if isinstance(alpha, (int, float)) else list(alpha)
+    if not strengths:
+        raise InvalidSetting("alpha got no strength; expected one or more. Pass e.g. alpha=(0.25, 0.5, 1.0).")
     for strength in strengths:
         between("alpha", strength, 0.0, 4.0)
     chosen = load_method(method) if isinstance(method, str) else method
@@ -115,9 +117,9 @@ def calibrate(
             )
             small = replace(priors, maps={place: compress(one) for place, one in priors.maps.items()})
             tried[strength] = setup.error(replace(chosen, calibrator=small))
-            if best is None or tried[strength] < best[0]:
+            if tried[strength] < (baseline if best is None else best[0]):  # false where it is not finite
                 best = tried[strength], small
-    if best is None or not best[0] < baseline:
+    if best is None:
         raise NoGain(
             f"on {len(setup.held_out)} held-out calls the error is {baseline:.4g} without calibration and "
             f"{', '.join(f'{e:.4g} at alpha {a:g}' for a, e in tried.items())}; expected less than without. "

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,7 +71,10 @@ def _describe(value: Any) -> str:
         return "[" + ", ".join(map(_describe, value)) + "]"
     if value is None or isinstance(value, (bool, int, float, str)):
         return repr(value)
-    return type(value).__name__  # a picture, say: its kind, since its repr holds an address
+    if hasattr(value, "__array_interface__"):  # an array or a picture
+        array = np.ascontiguousarray(value)
+        return f"array {array.shape} {array.dtype} {hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
+    return type(value).__name__  # its kind, since its repr may hold an address
 
 
 def _bytes(x: Tensor) -> str:

@@ -25,11 +25,9 @@ class Features:
 
     def __init__(self) -> None:
         self.found: dict[SiteKey, dict[int, Feature]] = {}
-        self.times: dict[int, float] = {}
 
     def computed(self, site: SiteKey, step: Step, feature: Feature) -> None:
         """Keep a copy on the host."""
-        self.times[step.index] = step.t
         self.found.setdefault(site, {})[step.index] = tuple(x.detach().cpu().clone() for x in feature)
 
     def forecast(self, site: SiteKey, step: Step, feature: Feature) -> None:
@@ -44,24 +42,27 @@ class Grams:
 
     def __init__(self) -> None:
         self._held: dict[SiteKey, list[tuple[int, Feature]]] = {}
-        self.times: dict[int, float] = {}
 
     def computed(self, site: SiteKey, step: Step, feature: Feature) -> None:
         """Hold a copy."""
-        self.times[step.index] = step.t
         self._held.setdefault(site, []).append((step.index, tuple(x.detach().clone() for x in feature)))
 
     def forecast(self, site: SiteKey, step: Step, feature: Feature) -> None:
         """Nothing."""
 
     def matrices(self) -> dict[SiteKey, Tensor]:
-        """Per site the sum over streams and entries of ``F_i F_j``: (T, T) float64, on the host."""
+        """Per site the sum over streams and entries of ``F_i F_j``: (T, T) float64, on the host.
+
+        Zero for steps at which a site was not called, as one of two experts.
+        """
         found = {}
+        length = 1 + max((step for points in self._held.values() for step, _ in points), default=-1)
         for site, points in self._held.items():
-            total = torch.zeros(len(points), len(points), dtype=torch.float64)
-            for stream in zip(*(feature for _, feature in sorted(points, key=lambda p: p[0])), strict=True):
+            steps = torch.tensor([step for step, _ in points])
+            total = torch.zeros(length, length, dtype=torch.float64)
+            for stream in zip(*(feature for _, feature in points), strict=True):
                 rows = torch.stack([x.flatten() for x in stream]).double()
-                total += (rows @ rows.T).cpu()
+                total[steps[:, None], steps] += (rows @ rows.T).cpu()
             found[site] = total
         self._held = {}
         return found
@@ -104,7 +105,6 @@ class Means:
         return cls(flat.mean(dim=1).cpu(), flat.sum(dim=0).cpu(), len(flat))
 
     def __add__(self, other: Means) -> Means:
-        """Of both sets of samples."""
         """Of both sets of samples."""
         return Means(
             torch.cat([self.rows, other.rows]), self.positions + other.positions, self.count + other.count

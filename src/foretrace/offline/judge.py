@@ -58,11 +58,7 @@ class Judge:
         self.calls, self.references = list(calls), list(references)
         self.digests = [digest(call) for call in self.calls]
         self.memory, self.runs = memory, 0
-        self._known: dict[str, list[float]] = {}
-        if memory is not None and memory.exists():
-            for line in memory.read_text().splitlines():
-                row = json.loads(line)
-                self._known[row["run"]] = row["errors"]
+        self._known = _read(memory) if memory is not None and memory.exists() else {}
 
     def errors(self, candidate: Candidate, number: int) -> list[float]:
         """The relative error of every sample of one call."""
@@ -86,6 +82,18 @@ class Judge:
             if mean > HOPELESS * limit and number + 1 < len(self.calls):
                 return math.inf
         return sum(found) / len(found)
+
+
+def _read(memory: Path) -> dict[str, list[float]]:
+    """The verdicts of a file. A line that was cut off as it was written is a run that is made again."""
+    found: dict[str, list[float]] = {}
+    for line in memory.read_text().splitlines():
+        try:
+            row = json.loads(line)
+            found[row["run"]] = row["errors"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
 
 
 HOPELESS = 1.15

@@ -12,6 +12,7 @@ from torch import Tensor
 from foretrace.checks import one_of
 from foretrace.errors import LoadError
 from foretrace.granularity import Granularity, parse_granularity
+from foretrace.history import Feature, SiteKey, Step
 from foretrace.offline.calls import Call, check_calls, digest
 from foretrace.offline.collect import Features, Grams, Setting, TokenMeans, never_skip, observing
 from foretrace.offline.processes import gather_done, share
@@ -98,30 +99,27 @@ def _shard(
     both = _All(list(observers.values()))
     with observing(pipe, never_skip(granularity), both, setting):
         latents = sample(pipe, call)
-    times = observers["gram" if "gram" in observers else "features"].times if observers else {}
     tensors = {"latents": latents} | _tensors(observers)
-    full = about | {"setting": setting.seen, "times": [times[i] for i in sorted(times)] or _blank(setting)}
+    full = about | {"setting": setting.seen, "times": [both.times[i] for i in sorted(both.times)]}
     shard = Shard(full, tensors)
     return shard if path is None else shard.write(path)
 
 
-def _blank(setting: Setting) -> list[float]:
-    return [float(i) for i in range(setting.seen["steps"] or 0)]
-
-
 class _All:
-    """Several observers as one."""
+    """Several observers as one, and the time of every step."""
 
     def __init__(self, observers: list[Any]) -> None:
         self.observers = observers
+        self.times: dict[int, float] = {}
 
-    def computed(self, *seen: Any) -> None:
+    def computed(self, site: SiteKey, step: Step, feature: Feature) -> None:
+        self.times[step.index] = step.t
         for one in self.observers:
-            one.computed(*seen)
+            one.computed(site, step, feature)
 
-    def forecast(self, *seen: Any) -> None:
+    def forecast(self, site: SiteKey, step: Step, feature: Feature) -> None:
         for one in self.observers:
-            one.forecast(*seen)
+            one.forecast(site, step, feature)
 
 
 def _observers(kept: tuple[str, ...]) -> dict[str, Any]:

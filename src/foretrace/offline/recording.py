@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from foretrace.errors import LoadError, ProfileError
+from foretrace.errors import InvalidSetting, LoadError, ProfileError
 from foretrace.history import Feature, SiteKey
 
 SCHEMA = 1
@@ -57,9 +57,13 @@ class Shard:
             metadata={"format": "pt", "foretrace_recording": json.dumps({"schema": SCHEMA} | self.about)},
         )
         handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(part).replace(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
         return Shard(self.about, None, path)
 
     @classmethod
@@ -87,8 +91,14 @@ class Recording:
 
     @property
     def steps(self) -> int:
-        """Steps of a run."""
-        return len(self.shards[0].about["times"])
+        """Steps of a run. Raises `InvalidSetting` where the calls differ in it."""
+        lengths = sorted({len(shard.about["times"]) for shard in self.shards})
+        if len(lengths) > 1:
+            raise InvalidSetting(
+                f"the recorded calls got {', '.join(map(str, lengths))} steps; expected one number of steps. "
+                "Pass calls with the same num_inference_steps."
+            )
+        return lengths[0]
 
     @property
     def times(self) -> list[float]:
@@ -121,7 +131,8 @@ class Recording:
     def features(self, call: int, step: int, site: SiteKey) -> Feature:
         """The streams at one site. Needs ``keep`` to have held "features"."""
         shard, prefix = self.shards[call], f"feature/{step}/{spell(site)}/"
-        return tuple(shard.get(name) for name in shard.names() if name.startswith(prefix))
+        streams = sum(name.startswith(prefix) for name in shard.names())
+        return tuple(shard.get(f"{prefix}{i}") for i in range(streams))
 
     def means(self, step: int, site: SiteKey, stream: int = 0) -> Tensor:
         """The token means of all samples, (rows, channels). Needs ``keep`` to have held "means"."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import MethodType
 from typing import Any
 
 from torch import Tensor
@@ -25,18 +27,30 @@ class Latents:
             self.newest = sample.detach()
 
 
+class _Watched:
+    """``scheduler.step``, watched. Pipelines ask for its signature, and some copy the scheduler with it."""
+
+    def __init__(self, scheduler: Any, latents: Latents) -> None:
+        self._scheduler, self._step, self._latents = scheduler, scheduler.step, latents
+        functools.update_wrapper(self, self._step)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        output = self._step(*args, **kwargs)
+        self._latents.see(output)
+        return output
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """The step of the scheduler's copy: it must not move this one."""
+        copied = memo.get(id(self._scheduler), self._scheduler)
+        return MethodType(type(copied).step, copied)
+
+
 @contextmanager
 def watch_latents(scheduler: Any) -> Iterator[Latents]:
     """See what ``scheduler.step`` returns for the length of a with block; its class is not touched."""
-    latents, step = Latents(), scheduler.step
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        output = step(*args, **kwargs)
-        latents.see(output)
-        return output
-
+    latents = Latents()
     own = vars(scheduler).get("step")
-    scheduler.step = watched
+    scheduler.step = _Watched(scheduler, latents)
     try:
         yield latents
     finally:

@@ -90,7 +90,7 @@ def search(
     ``judge`` and ``held_out`` have different calls. The number of computed steps is that of the seeds.
     """
     began, rng = time.monotonic(), np.random.default_rng(seed)
-    left = max(1, int(deadline - began))
+    left = max(1, int(min(deadline - began, 1e9)))
     with progress("searching (s)", left) as advance:
         clock = _Clock(deadline, advance)
         best = _best_seed(seeds, judge, held_out, clock)

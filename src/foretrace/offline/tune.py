@@ -161,6 +161,7 @@ def tune(
             "Pass one."
         )
     between("minutes", minutes, 0.0, math.inf)
+    _check_goal(speedup, computed_steps, max_error)
     tuner = prepare(
         pipe,
         calls,
@@ -178,19 +179,27 @@ def tune(
     return as_profile(tuner, found, count)
 
 
+def _check_goal(speedup: float | None, computed: int | None, limit: float | None) -> None:
+    """What can be refused before the steps of a run are known."""
+    if speedup is not None:
+        between("speedup", speedup, 1.0, math.inf)
+    if computed is not None:
+        at_least("computed_steps", computed, 1)
+    if limit is not None:
+        between("max_error", limit, 0.0, math.inf)
+
+
 def _count(steps: int, speedup: float | None, computed: int | None) -> int:
     if computed is None:
         assert speedup is not None
         between("speedup", speedup, 1.0, float(steps))
         computed = max(1, round(steps / speedup))
-    at_least("computed_steps", computed, 1)
     between("computed_steps", computed, 1, steps)
     return computed
 
 
 def _fewest(tuner: Tuner, limit: float, minutes: float, seed: int, progress: Progress) -> tuple[int, Found]:
     """Bisection over the number of computed steps, an equal share of the time for each."""
-    between("max_error", limit, 0.0, math.inf)
     low, high = 2, max(2, tuner.steps // 2)
     rounds = max(1, math.ceil(math.log2(high - low + 1)) + 1)
     share, best = 60 * minutes / rounds, None
@@ -227,6 +236,7 @@ def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
     }
     if found.held_out > uniform_error:  # what did not carry over is not handed out
         found.candidate = reference
-        measured |= {"held_out_error": uniform_error, "computed": list(reference.computed)}
+        errors = {"held_out_error": uniform_error, "search_error": tuner.judge.error(reference)}
+        measured |= errors | {"computed": list(reference.computed)}
     method = found.candidate.method(tuner.judge.granularity)
     return Profile(method, tuner.recording.made_for, measured)

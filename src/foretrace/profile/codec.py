@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,11 +13,16 @@ from foretrace import combinator, granularity, predictor, schedule
 from foretrace.errors import ForetraceError, ProfileError
 from foretrace.method import Method
 
-DTYPES = {str(x): x for x in (torch.float16, torch.bfloat16, torch.float32, torch.float64)}
+DTYPES = {str(x): x for x in vars(torch).values() if isinstance(x, torch.dtype) and x.is_floating_point}
+
+
+@cache
+def known_parts() -> dict[str, type]:
+    """Every frozen dataclass of the axes by name: the only types a profile may name."""
+    return {part.__name__: part for part in _parts()}
 
 
 def _parts() -> Iterator[type]:
-    """Every frozen dataclass of the axes: the only types a profile may name."""
     import pkgutil
     from importlib import import_module
 
@@ -33,7 +39,7 @@ def _parts() -> Iterator[type]:
 
 def encode(value: Any) -> Any:
     """``value`` as JSON data: parts become ``{"part": name, "fields": {...}}``."""
-    if is_dataclass(value) and not isinstance(value, type):
+    if type(value) in known_parts().values():
         kept = {f.name: encode(getattr(value, f.name)) for f in fields(value) if f.init or f.name == "names"}
         return {"part": type(value).__name__, "fields": kept}
     if isinstance(value, (tuple, list, range)):
@@ -52,11 +58,11 @@ def decode(data: Any) -> Any:
     """Undo `encode`. Raises `ProfileError` for a part or a field that does not exist."""
     if isinstance(data, list):
         return tuple(decode(x) for x in data)
-    if isinstance(data, dict) and "dtype" in data:
-        return DTYPES[data["dtype"]]
     if not isinstance(data, dict):
         return data
-    known = {part.__name__: part for part in _parts()}
+    if str(data.get("dtype")) in DTYPES:
+        return DTYPES[data["dtype"]]
+    known = known_parts()
     name, settings = data.get("part"), data.get("fields")
     if name not in known or not isinstance(settings, dict):
         raise ProfileError(

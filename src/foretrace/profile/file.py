@@ -99,7 +99,7 @@ def _priors(profile: Profile) -> tuple[dict[str, Tensor], dict[str, Any] | None]
     tensors = {}
     for place, one in calibrator.maps.items():
         for name, tensor in one.tensors.items():
-            tensors[f"{_spell(place)}.{name}"] = tensor.detach().cpu().contiguous()
+            tensors[f"{_spell(place)}.{name}"] = tensor.detach().cpu().clone().contiguous()
     return tensors, {"kind": "tcc", "write_back": calibrator.write_back}
 
 

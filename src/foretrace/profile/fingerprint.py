@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ Fingerprint = dict[str, Any]
 
 SAMPLES = 64
 """Entries read of each parameter: hashing all of a large model would take minutes."""
+UNREAD = "unread"
+"""Stands for weights that cannot be read; it agrees with any."""
 
 
 def fingerprint_of_models(denoisers: Mapping[str, nn.Module]) -> Fingerprint:
@@ -45,7 +48,7 @@ def weights_digest(model: nn.Module) -> str:
     digest, picked = hashlib.sha256(), []
     for name, parameter in sorted(model.named_parameters()):
         if parameter.device.type == "meta":
-            return "unread"
+            return UNREAD
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
         picked.append(_sample(parameter.detach()))
     if picked:
@@ -56,7 +59,7 @@ def weights_digest(model: nn.Module) -> str:
 
 def _sample(x: Tensor) -> Tensor:
     flat = x.reshape(-1)
-    return flat[:: max(1, len(flat) // SAMPLES)][:SAMPLES]
+    return flat[:: max(1, math.ceil(len(flat) / SAMPLES))]
 
 
 def _public(config: Any) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def mismatches(made: Fingerprint, found: Fingerprint) -> dict[str, tuple[Any, An
         if isinstance(ours, dict) and isinstance(theirs, dict):
             for key in sorted(ours.keys() | theirs.keys()):
                 pair = ours.get(key), theirs.get(key)
-                if pair[0] != pair[1]:
+                if pair[0] != pair[1] and UNREAD not in pair:
                     differing[f"{name}.{key}"] = pair
         elif ours != theirs:
             differing[name] = ours, theirs
