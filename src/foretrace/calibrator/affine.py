@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ def compress(full: AffineMap, tolerance: float = 1e-3) -> AffineMap:
     if not _close(bias, full.bias, tolerance * full.bias.double().norm()):
         return full
     if full.weight is None:
-        return AffineMap(full.scale, bias)
+        return replace(full, bias=bias)
     weight = full.weight.double()
     u, s, v = torch.linalg.svd(weight)
     whole = (weight + full.scale.double() * torch.eye(len(weight), dtype=weight.dtype)).norm()

@@ -1,0 +1,70 @@
+"""Rows of one reference model, each judged against the uncached samples of the same noises."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import torch
+
+import foretrace as ft
+from foretrace.demo.compare import relative_l2
+from foretrace.demo.tasks import Task
+from foretrace.offline.progress import console
+from foretrace.offline.tune import Tuner, prepare
+
+SEARCH_SEED, TEST_SEED = 1000, 0
+"""Schedules are searched on noises that no row is judged on."""
+
+
+class Table:
+    """See above. Rows are printed as they come."""
+
+    def __init__(self, task: Task, samples: int, batch: int) -> None:
+        self.task, self.samples, self.batch = task, samples, batch
+        self.uncached = self.draw()
+        self.rows: list[dict[str, Any]] = []
+
+    def draw(self, steps: int | None = None) -> torch.Tensor:
+        """The test samples, a few at a time."""
+        parts = []
+        for start in range(0, self.samples, self.batch):
+            numbers = range(start, min(self.samples, start + self.batch))
+            output = self.task.pipe(**self.task.arguments(numbers, TEST_SEED, steps), output_type="pt")
+            parts.append(output.images if hasattr(output, "images") else output.frames)
+        return torch.cat(parts)
+
+    def add(self, label: str, computed: list[int], images: torch.Tensor, **more: Any) -> None:
+        """One row."""
+        each = [relative_l2(a[None], b[None]) for a, b in zip(images, self.uncached, strict=True)]
+        self.rows.append(
+            {
+                "model": self.task.name,
+                "label": label,
+                "computed": len(computed),
+                "computed_steps": computed,
+                "steps": self.task.steps,
+                "relative_l2": statistics.fmean(each),
+                "relative_l2_quartiles": statistics.quantiles(each, n=4),
+                "score": self.task.score(images),
+                "score_name": self.task.score_name,
+                "samples": len(each),
+                "first_seed": TEST_SEED,
+                **more,
+            }
+        )
+        print(f"{label:32} {len(computed):3} {statistics.fmean(each):.4f} {self.rows[-1]['score']:.3f}")
+
+    def method(self, label: str, method: ft.Method, **more: Any) -> None:
+        """One row for a method."""
+        with ft.accelerate(self.task.pipe, method) as run:
+            images = self.draw()
+        self.add(label, run.report.computed, images, **more)
+
+    def tuner(self, samples: int) -> Tuner:
+        """A tuner over ``samples`` samples of other noises, a third of which only judges."""
+        calls = [
+            self.task.arguments(range(start, min(samples, start + self.batch)), SEARCH_SEED)
+            for start in range(0, samples, self.batch)
+        ]
+        return prepare(self.task.pipe, calls, progress=console)

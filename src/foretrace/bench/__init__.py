@@ -1,0 +1,1 @@
+"""Methods, controls and peers side by side on one pipeline."""
