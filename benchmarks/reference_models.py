@@ -66,7 +66,7 @@ def main() -> None:
         found = tuner.search(count, 60 * args.minutes, 0, console)
         profile = as_profile(tuner, found, count)
         words = str(profile.method.predictor)
-        table.method("tuned", profile.method, site="PerModel", predictor=words, **profile.measured)
+        table.method("tuned", profile.method, site="PerModel", predictor=words, measured=profile.measured)
         table.add("fewer steps", list(range(count)), table.draw(count), site="-")
     name = f"reference_{args.model.replace('-', '_')}.jsonl"
     write_lines(RESULTS / name, table.rows, cpu_name())
