@@ -22,9 +22,13 @@ HERE = Path(__file__).parent
 class Batches(Protocol):
     """Draws training batches from a state of its own, so that a resumed run goes on drawing."""
 
-    def state(self) -> dict[str, Tensor]: ...
+    def state(self) -> dict[str, Tensor]:
+        """Where in its random draws the run is."""
+        ...
 
-    def load_state(self, state: dict[str, Tensor]) -> None: ...
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over what `state` returned."""
+        ...
 
 
 Loss = Callable[[Callable[..., object]], tuple[Tensor, float]]

@@ -1,8 +1,8 @@
 """shapes-t2i's transformer: its shape, and its start from shapes-dit.
 
-PixArt-alpha starts from a class-conditional DiT (its paper, section 2.3): attention, feed-forward, patches and
-output are kept, each block's own modulation becomes a table over one shared network of the time, and the
-new cross-attention begins at zero.
+PixArt-alpha starts from a class-conditional DiT (its paper, section 2.3): attention, feed-forward, patches
+and output are kept, each block's own modulation becomes a table over one shared network of the time, and
+the new cross-attention begins at zero.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from foretrace.methods import load_method as load_method
 from foretrace.offline.calibrate import calibrate as calibrate
 from foretrace.offline.record import record as record
 from foretrace.offline.recording import Recording as Recording
+from foretrace.offline.transfer import transfer as transfer
 from foretrace.offline.tune import tune as tune
 from foretrace.predictor import AdamsBashforth as AdamsBashforth
 from foretrace.predictor import AdamsMoulton as AdamsMoulton
@@ -112,5 +113,6 @@ __all__ = [
     "load_method",
     "record",
     "reference",
+    "transfer",
     "tune",
 ]

@@ -1,0 +1,1 @@
+"""The language of the captions: words, tokenizers, encoders and what they learn."""

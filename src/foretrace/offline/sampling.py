@@ -20,8 +20,8 @@ class Latents:
     def __init__(self) -> None:
         self.newest: Tensor | None = None
 
-    def see(self, output: Any) -> None:
-        """Take the previous sample out of what ``scheduler.step`` returned."""
+    def see(self, output: Any, given: Any = None) -> None:
+        """Take the previous sample out of what ``scheduler.step`` returned for the model output ``given``."""
         sample = output[0] if isinstance(output, tuple) else getattr(output, "prev_sample", None)
         if isinstance(sample, Tensor):
             self.newest = sample.detach()
@@ -36,7 +36,7 @@ class _Watched:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         output = self._step(*args, **kwargs)
-        self._latents.see(output)
+        self._latents.see(output, args[0] if args else kwargs.get("model_output"))
         return output
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -46,9 +46,9 @@ class _Watched:
 
 
 @contextmanager
-def watch_latents(scheduler: Any) -> Iterator[Latents]:
+def watch_latents(scheduler: Any, latents: Latents | None = None) -> Iterator[Latents]:
     """See what ``scheduler.step`` returns for the length of a with block; its class is not touched."""
-    latents = Latents()
+    latents = latents if latents is not None else Latents()
     own = vars(scheduler).get("step")
     scheduler.step = _Watched(scheduler, latents)
     try:

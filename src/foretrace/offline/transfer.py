@@ -1,0 +1,51 @@
+"""A schedule found at one number of steps, carried over to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from foretrace.checks import at_least
+from foretrace.combinator.by_step import ByStep
+from foretrace.errors import InvalidSetting
+from foretrace.profile import Profile
+from foretrace.schedule import Mask
+
+
+def transfer(profile: Profile, steps: int) -> Profile:
+    """The profile for runs of ``steps`` steps: every computed step at the same part of the run.
+
+    As many steps are computed as before, where there are as many. Priors do not carry over, since they belong
+    to single steps; nor does what was measured. Between resolutions a schedule needs no change:
+    ``profile.allowing("resolution")``.
+
+    Raises:
+        InvalidSetting: the profile's schedule is no list of steps, or it holds priors.
+    """
+    at_least("steps", steps, 2)
+    method, old = profile.method, profile.made_for.get("steps")
+    if not isinstance(method.schedule, Mask) or not old or method.calibrator is not None:
+        raise InvalidSetting(
+            f"got a profile of {method.schedule} for {old} steps; expected a tuned one, with a Mask and "
+            "without priors. Tune or calibrate at the new number of steps."
+        )
+    scale = (steps - 1) / (old - 1)
+    computed = transfer_steps(method.schedule.indices, scale, steps)
+    predictor = method.predictor
+    if isinstance(predictor, ByStep):
+        nearest = [min(len(predictor.choices) - 1, round(i / scale)) for i in range(steps)]
+        predictor = replace(predictor, choices=tuple(predictor.choices[i] for i in nearest))
+    moved = replace(method, schedule=Mask(computed), predictor=predictor)
+    measured = {"transferred_from_steps": old}
+    return replace(profile, method=moved, made_for=profile.made_for | {"steps": steps}, measured=measured)
+
+
+def transfer_steps(computed: tuple[int, ...], scale: float, steps: int) -> tuple[int, ...]:
+    """Scaled and rounded; one that falls on its neighbour takes the next free step, if any is left."""
+    found: list[int] = []
+    for index in computed:
+        wanted = min(steps - 1, round(index * scale))
+        while wanted in found and wanted < steps - 1:
+            wanted += 1
+        if wanted not in found:
+            found.append(wanted)
+    return tuple(found)
