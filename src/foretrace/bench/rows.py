@@ -47,7 +47,7 @@ class Row:
     most papers print. ``quality`` maps a metric's name ("relative_l2", "psnr", "ssim", "lpips", "frechet",
     "sfid", "inception_score", "kid", "clip", or the task's own) to its estimate. ``trajectory`` has
     "error_by_step" (relative L2 of the latents to the uncached ones after each step), "orders" (the order
-    used at each skipped step, where the predictor has one), and "pca" ("uncached", "cached": lists of [x, y]).
+    used at each skipped step, where the predictor has one), and "pca" ("uncached", "cached": lists of pairs).
     ``pictures`` are files beside the JSON file, one a shown sample. ``machine`` and ``setting`` are digests
     of what must be equal for rows to be compared; ``about`` is the provenance itself.
     """

@@ -186,7 +186,7 @@ def _warn_of_few(setup: _Setup, variant: Variant, pool: Pool) -> None:
     if variant == "full" and rows <= channels:
         warnings.warn(
             f"{rows} representatives for {channels} channels leave {channels - rows + 1} directions of the "
-            "rotation open; expected more representatives than channels. Pass more calls, or "
-            "variant='scale_shift'.",
+            "rotation open; expected more representatives than channels. Pass more calls with pool='token', "
+            "or variant='scale_shift'.",
             stacklevel=3,
         )

@@ -73,14 +73,19 @@ class Judge:
                     file.write(json.dumps({"run": key, "errors": self._known[key]}) + "\n")
         return self._known[key]
 
-    def error(self, candidate: Candidate, limit: float = math.inf) -> float:
-        """The mean over all calls; inf as soon as the mean so far is hopelessly above ``limit``."""
-        found: list[float] = []
-        for number in range(len(self.calls)):
+    def error(self, candidate: Candidate, rival: Candidate | None = None, calls: int | None = None) -> float:
+        """The mean over the first ``calls`` calls, or all; inf once it is clearly behind ``rival``.
+
+        The comparison is on the same calls, so that noises which are hard for both do not count.
+        """
+        found, other = [], []
+        numbers = range(len(self.calls) if calls is None else min(calls, len(self.calls)))
+        for number in numbers:
             found += [e if math.isfinite(e) else 1e9 for e in self.errors(candidate, number)]
-            mean = sum(found) / len(found)
-            if mean > HOPELESS * limit and number + 1 < len(self.calls):
-                return math.inf
+            if rival is not None and number + 1 < len(numbers):
+                other += self.errors(rival, number)
+                if sum(found) > BEHIND * sum(other):
+                    return math.inf
         return sum(found) / len(found)
 
 
@@ -96,5 +101,5 @@ def _read(memory: Path) -> dict[str, list[float]]:
     return found
 
 
-HOPELESS = 1.15
-"""A candidate this much worse than the best on the first calls is given up before the others."""
+BEHIND = 1.03
+"""A candidate this much worse than its rival on the first calls is given up before the others."""

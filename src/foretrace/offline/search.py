@@ -22,6 +22,9 @@ SHIFTS = (-4, 4, -2, 2, -1, 1)
 PATIENCE = 6
 """Improvements in a row that did not carry over to the held-out calls before the search ends."""
 
+SHARE = 4
+"""One in so many seeds is judged on all calls."""
+
 
 @dataclass
 class Found:
@@ -105,7 +108,7 @@ def search(
             for candidate in neighbours:
                 if clock.over():
                     break
-                found = judge.error(candidate, error)
+                found = judge.error(candidate, current)
                 if found < error:
                     current, error, improved = candidate, found, True
                     checked = held_out.error(candidate)
@@ -119,12 +122,18 @@ def search(
 
 
 def _best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock: _Clock) -> Found:
-    """The seed of least error; the first is judged even when time is over."""
-    best = Found(seeds[0], judge.error(seeds[0]), 0.0)
+    """The seed of least error: all on one call, the best of them on all. The first is judged in any case."""
+    rough = {seeds[0]: judge.error(seeds[0], calls=1)}
     for candidate in seeds[1:]:
         if clock.over():
             break
-        error = judge.error(candidate, best.error)
+        rough[candidate] = judge.error(candidate, calls=1)
+    first, *others = sorted(rough, key=rough.__getitem__)[: max(3, len(rough) // SHARE)]
+    best = Found(first, judge.error(first), 0.0)
+    for candidate in others:
+        if clock.over():
+            break
+        error = judge.error(candidate, best.candidate)
         if error < best.error:
             best.candidate, best.error = candidate, error
     best.held_out = held_out.error(best.candidate)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.checks import at_least, between
-from foretrace.combinator.weights import Damped
 from foretrace.errors import InvalidSetting, NoGain
 from foretrace.granularity import Granularity, parse_granularity
 from foretrace.offline.amplification import amplification
@@ -21,14 +20,14 @@ from foretrace.offline.proposal import propose, uniform
 from foretrace.offline.record import record
 from foretrace.offline.recording import Recording
 from foretrace.offline.search import Found, search
-from foretrace.predictor import FoCa, Lagrange, LinearPredictor, Predictor, SoftLagrange
+from foretrace.predictor import AdaptiveLagrange, FoCa, Lagrange, LinearPredictor, Predictor, SoftLagrange
 from foretrace.profile import Profile
 
 PREDICTORS: tuple[Predictor, ...] = (
     Lagrange(1),
     Lagrange(2),
-    Damped(Lagrange(2), 0.75),
     SoftLagrange(2),
+    AdaptiveLagrange(4),
     FoCa(0.5),
 )
 """What a search chooses from: one of these was the best in every setting measured so far."""
