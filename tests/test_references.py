@@ -1,4 +1,4 @@
-"""The reference models: stock pipelines that draw what they are asked for, and clear words where files lack."""
+"""The reference models: stock pipelines that draw what they are asked for, and clear words if files lack."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def count_call(
         UnsupportedModel: the denoiser looks at values that are not there.
     """
     device = next((p.device for p in denoiser.parameters()), torch.device("cpu"))
-    counter = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
+    counter = flop_counter()
     inside = _InsideCounter(counter)
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
@@ -84,7 +84,12 @@ def count_call(
                 f"{type(denoiser).__name__} cannot be counted without data: {error}; expected a forward that "
                 "looks at shapes only. Pass the tensors it looks at with their values."
             ) from error
-        return CallMacs(_macs(counter), inside.macs)
+        return CallMacs(macs_so_far(counter), inside.macs)
+
+
+def flop_counter() -> FlopCounterMode:
+    """A counter of what is executed inside a with block; read it with `macs_so_far`."""
+    return FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
 
 
 def _flash_on_cpu(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -137,17 +142,18 @@ class _InsideCounter:
 
     def watch(self, block: nn.Module) -> tuple[Any, Any]:
         return (
-            block.register_forward_pre_hook(lambda *_: self._before.append(_macs(self.counter))),
+            block.register_forward_pre_hook(lambda *_: self._before.append(macs_so_far(self.counter))),
             block.register_forward_hook(self._leave),
         )
 
     def _leave(self, *_: Any) -> None:
         before = self._before.pop()
         if not self._before:  # a watched block inside a watched one counts once
-            self.macs += _macs(self.counter) - before
+            self.macs += macs_so_far(self.counter) - before
 
 
-def _macs(counter: FlopCounterMode) -> Macs:
+def macs_so_far(counter: FlopCounterMode) -> Macs:
+    """What ``counter`` has seen, in both conventions."""
     linear = total = 0
     for operator, flops in counter.get_flop_counts().get("Global", {}).items():
         total += flops

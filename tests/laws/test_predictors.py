@@ -34,6 +34,7 @@ LINEAR = [
     ft.Blend(ft.Lagrange(3), ft.Reuse(), 1.0),
     ft.ClampGain(ft.Lagrange(3), 3.0),
     ft.Warped(ft.Lagrange(2)),
+    ft.ByStep((ft.Lagrange(1), ft.Lagrange(3)), (0, 1, 1, 0)),
 ]
 BIASED = [ft.Chebyshev(4, keep=5), ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5)]
 ROLLING = [

@@ -50,9 +50,7 @@ def test_a_scaled_rotation_is_recovered(seed: int, width: int, more: int, scale:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @given(seed=seeds, width=widths, rows=st.integers(1, 12), alpha=strengths)
-def test_folding_equals_the_unfolded_formula(
-    variant, seed: int, width: int, rows: int, alpha: float
-) -> None:
+def test_folding_equals_the_unfolded_formula(variant, seed: int, width: int, rows: int, alpha: float) -> None:
     prior = fit(normal(rows, width, seed=seed), 2 + normal(rows, width, seed=seed + 1), variant)
     x = normal(3, 4, width, seed=seed + 2)
     turned = (x - prior.mean_cached) if prior.rotation is None else (x - prior.mean_cached) @ prior.rotation
@@ -70,9 +68,7 @@ def test_strength_zero_is_the_identity(variant, seed: int, width: int) -> None:
 
 
 @given(seed=seeds, width=widths, spread=st.floats(1.5, 3.0), alpha=st.floats(0.1, 2.0))
-def test_a_shift_sees_the_means_and_nothing_else(
-    seed: int, width: int, spread: float, alpha: float
-) -> None:
+def test_a_shift_sees_the_means_and_nothing_else(seed: int, width: int, spread: float, alpha: float) -> None:
     cached, x = normal(9, width, seed=seed), normal(4, width, seed=seed + 1)
     mean, by = cached.mean(dim=0), normal(width, seed=seed + 2)
     wider = mean + spread * (cached - mean)  # of the same mean
@@ -103,9 +99,7 @@ def test_the_full_map_misses_no_more_than_the_scale_alone(seed: int, width: int,
 
 
 @given(seed=seeds, width=st.integers(4, 9), rows=st.integers(1, 4), alpha=strengths)
-def test_directions_that_no_row_spans_are_only_scaled(
-    seed: int, width: int, rows: int, alpha: float
-) -> None:
+def test_directions_that_no_row_spans_are_only_scaled(seed: int, width: int, rows: int, alpha: float) -> None:
     full, cached = normal(rows, width, seed=seed), normal(rows, width, seed=seed + 1)
     prior = fit(full, cached)
     assert prior.rank == min(rows - 1, width)
@@ -142,9 +136,7 @@ def test_mix_is_the_convex_mix(seed: int, share: float, variants) -> None:
     first = fit(rows[0], rows[1], variants[0]).fold(0.7)
     second = fit_positions(positions[0], positions[1], variants[1]).fold(1.3)
     x = normal(3, 6, 5, seed=seed + 2).float()
-    close(
-        mix(first, second, share).apply(x), share * first.apply(x) + (1 - share) * second.apply(x), 1e-5
-    )
+    close(mix(first, second, share).apply(x), share * first.apply(x) + (1 - share) * second.apply(x), 1e-5)
 
 
 @given(seed=seeds, width=st.integers(2, 12), alpha=st.floats(0.05, 2.0), scale=scales,

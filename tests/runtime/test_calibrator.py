@@ -192,5 +192,5 @@ def test_maps_add_up_in_steps_and_bytes() -> None:
 
 
 def test_what_is_no_calibrator_is_refused() -> None:
-    with pytest.raises(InvalidSetting, match="calibrator got .*expected a Calibrator"):
+    with pytest.raises(InvalidSetting, match=r"calibrator got .*expected a Calibrator"):
         ft.Method(MASK, ft.Reuse(), calibrator=object())  # type: ignore[arg-type]

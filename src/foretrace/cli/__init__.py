@@ -1,4 +1,4 @@
-"""foretrace demo | run | tune | calibrate | methods | models | check: one file a command."""
+"""foretrace demo | run | bench | tune | calibrate | report | methods | models | check: one file a command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from foretrace.cli.bench import bench
 from foretrace.cli.calibrate import calibrate
 from foretrace.cli.check import check
 from foretrace.cli.demo import demo
 from foretrace.cli.methods import methods
 from foretrace.cli.models import models
+from foretrace.cli.report import report
 from foretrace.cli.run import run
 from foretrace.cli.tune import tune
 from foretrace.errors import ForetraceError
@@ -41,5 +43,5 @@ def _with_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-for _command in (demo, run, tune, calibrate, methods, models, check):
+for _command in (demo, run, bench, tune, calibrate, report, methods, models, check):
     app.command()(_with_plain_errors(_command))

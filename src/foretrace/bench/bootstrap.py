@@ -1,0 +1,64 @@
+"""Bootstrap intervals: how far a number would move with other samples."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from foretrace.bench.rows import Estimate
+
+LEVEL = 0.95
+RESAMPLES = 1000
+
+
+def bootstrap(
+    values: Sequence[float],
+    statistic: Callable[[Sequence[float]], float] = statistics.fmean,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """``statistic`` of independent values, with the percentile interval of resampled ones.
+
+    There is no interval for a single value or where a value is not finite (the PSNR of equal pictures).
+    """
+    value = float(statistic(values))
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return Estimate(value)
+    picked = resampled(len(values), resamples, seed)
+    if statistic is statistics.fmean:  # thousands of samples: not one by one
+        found = torch.tensor(values, dtype=torch.float64)[picked].mean(dim=1)
+    else:
+        found = torch.tensor([float(statistic([values[i] for i in row])) for row in picked.tolist()])
+    return Estimate(value, *_bounds(found))
+
+
+def recentred(
+    statistic: Callable[[Tensor], float], count: int, resamples: int = 100, seed: int = 0
+) -> Estimate:
+    """A number of a whole set, given the places of its samples, with an interval around it.
+
+    Distances of distributions are biased upwards when samples occur twice, as they do in a resample. The
+    interval is the spread of the resampled numbers around their own mean, moved to ``value``.
+    """
+    value = statistic(torch.arange(count))
+    if count < 2 or resamples < 1 or not math.isfinite(value):
+        return Estimate(value)
+    found = torch.tensor([statistic(row) for row in resampled(count, resamples, seed)])
+    low, high = _bounds(found - found.mean())
+    return Estimate(value, value + low, value + high)
+
+
+def resampled(count: int, resamples: int, seed: int) -> Tensor:
+    """Places drawn with replacement: (resamples, count) int64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(count, (resamples, count), generator=generator)
+
+
+def _bounds(found: Tensor) -> tuple[float, float]:
+    tail = (1 - LEVEL) / 2
+    low, high = torch.quantile(found.double(), torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
+    return low, high

@@ -1,0 +1,68 @@
+"""Controls: the same sampler with fewer steps, and other samplers at those numbers of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from foretrace.bench.entries import Entry, control
+from foretrace.bench.spec import Spec
+
+CLASSES = {
+    "dpmsolver++": "DPMSolverMultistepScheduler",
+    "deis": "DEISMultistepScheduler",
+    "unipc": "UniPCMultistepScheduler",
+}
+SETTINGS = {"dpmsolver++": {"algorithm_type": "dpmsolver++"}, "deis": {"algorithm_type": "deis"}}
+
+
+def make_controls(spec: Spec, scheduler: Any, steps: int, counts: Iterable[int]) -> list[Entry]:
+    """The controls of a bench whose rows compute ``counts`` steps.
+
+    ``spec.fewer_steps`` takes the place of ``counts`` where it is given. The pipeline's own sampler is no
+    other one.
+    """
+    chosen = spec.fewer_steps if spec.fewer_steps is not None else counts
+    fewer = sorted({n for n in chosen if 0 < n < steps}, reverse=True)
+    others = [name for name in spec.samplers if not is_own(name, scheduler)]
+    return [control(name, n) for name in ("", *others) for n in fewer]
+
+
+def is_own(name: str, scheduler: Any) -> bool:
+    """Whether the pipeline samples with ``name`` anyway."""
+    wanted = SETTINGS.get(name, {}).get("algorithm_type")
+    found = getattr(scheduler.config, "algorithm_type", None)
+    return type(scheduler).__name__ == CLASSES[name] and wanted in (None, found)
+
+
+def other_sampler(name: str, scheduler: Any) -> Any:
+    """The scheduler ``name`` with the configuration of ``scheduler``.
+
+    A flow-matching model predicts velocities and has its own sigmas, so it gets the flow form of the sampler.
+    """
+    import diffusers
+    from diffusers.utils import logging
+
+    settings: dict[str, Any] = dict(SETTINGS.get(name, {}))
+    if "FlowMatch" in type(scheduler).__name__:
+        shift = getattr(scheduler.config, "shift", 1.0)
+        flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
+        settings |= flow
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # it lists the settings that only the old sampler has
+    try:
+        return getattr(diffusers, CLASSES[name]).from_config(scheduler.config, **settings)
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def sampled_with(pipe: Any, name: str) -> Iterator[None]:
+    """``pipe`` with another sampler for the length of a with block."""
+    own = pipe.scheduler
+    pipe.scheduler = other_sampler(name, own)
+    try:
+        yield
+    finally:
+        pipe.scheduler = own
