@@ -71,8 +71,8 @@ def _run(file: Path | None, given: dict[str, Any]) -> None:
 
     # Everything that can be wrong without the model is found before it is loaded.
     asked = (read_toml(file) if file is not None else {}) | given
-    if list(asked.get("peers", ())) == ["all"]:
-        asked["peers"] = list(PEERS)
+    named = asked.get("peers", ())
+    asked["peers"] = [peer for one in named for peer in (PEERS if one == "all" else [one])]
     spec = make_spec(asked)
     _check_installed()
     prepare_folder(spec.out)

@@ -25,6 +25,7 @@ def calibrate(
     alpha: Annotated[str, typer.Option(help="Strengths to try, as 0.25,0.5,1.")] = "0.25,0.5,1",
     window: Annotated[str, typer.Option(help="Part of the run that is corrected, as 0,0.4.")] = "0,0.4",
     one_shot: Annotated[bool, typer.Option(help="Fit along the uncorrected line (ablation).")] = False,
+    force: Annotated[bool, typer.Option(help="Save the profile even if it does not help.")] = False,
     prompts: Annotated[Path | None, typer.Option(help="File with a prompt a line.")] = None,
     prompt: Annotated[list[str] | None, typer.Option(help="A prompt or class name; may be repeated.")] = None,
     samples: Annotated[int, typer.Option(min=2, help="Samples; a quarter only judges.")] = 64,
@@ -58,6 +59,7 @@ def calibrate(
         alpha=strengths,
         window=(low, high),
         one_shot=one_shot,
+        force=force,
         progress=bars,
     )
     path = profile.save(out / "profile.safetensors")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ from foretrace.offline.lines import POOLS, Fit, Full, Pool, fit_line, full_line
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.record import record
 from foretrace.offline.sampling import check_pipeline, relative_error, sample
+from foretrace.offline.spread import gain_with_spread
 from foretrace.predictor import Reuse
 from foretrace.profile import Profile
 
@@ -38,14 +41,13 @@ class _Setup:
     write_back: bool
     one_shot: bool
 
-    def error(self, method: Method) -> float:
-        """Mean relative L2 of the final latents of the held-out calls to the uncached ones."""
-        total, count = 0.0, 0
+    def errors(self, method: Method) -> list[float]:
+        """Relative L2 of the final latents of every held-out sample to the uncached ones."""
+        found: list[float] = []
         for call, reference in zip(self.held_out, self.references, strict=True):
             with observing(self.pipe, method, None):
-                errors = relative_error(sample(self.pipe, call), reference)
-            total, count = total + float(errors.sum()), count + len(errors)
-        return total / count
+                found += relative_error(sample(self.pipe, call), reference).tolist()
+        return found
 
 
 def calibrate(
@@ -61,6 +63,7 @@ def calibrate(
     window: tuple[float, float] = (0.0, 0.4),
     one_shot: bool = False,
     write_back: bool | None = None,
+    force: bool = False,
     progress: Progress = silent,
 ) -> Profile:
     """Fit affine priors that take the forecasts of ``method`` to the full line's features (TCC).
@@ -82,6 +85,7 @@ def calibrate(
         one_shot: fit all priors on the uncorrected line (the paper's ablation).
         write_back: whether a corrected feature replaces the newest point; ``None`` means with `Reuse` only,
             as in the paper.
+        force: return a profile even where it does not help.
         progress: is told of every run made.
 
     Raises:
@@ -105,36 +109,69 @@ def calibrate(
         pipe, chosen, check_calls(calls, 2), held_out, window, back, one_shot, progress
     )
     _warn_of_few(setup, variant, pool)
-    baseline = setup.error(chosen)
-    tried: dict[float, float] = {}
-    best: tuple[float, TCC] | None = None
-    runs = len(strengths) * len(setup.targets) * len(setup.fit_calls)
-    with progress("calibrating", runs) as advance:
-        for strength in strengths:
-            fit = Fit(variant, pool, null_space, strength)
-            priors = fit_line(
-                pipe, chosen, setup.fit_calls, setup.targets, setup.full, fit, back, one_shot, advance
-            )
-            small = replace(priors, maps={place: compress(one) for place, one in priors.maps.items()})
-            tried[strength] = setup.error(replace(chosen, calibrator=small))
-            if tried[strength] < (baseline if best is None else best[0]):  # false where it is not finite
-                best = tried[strength], small
-    if best is None:
-        raise NoGain(
-            f"on {len(setup.held_out)} held-out calls the error is {baseline:.4g} without calibration and "
-            f"{', '.join(f'{e:.4g} at alpha {a:g}' for a, e in tried.items())}; expected less than without. "
-            "Try a smaller alpha or window, variant='shift', or more calls; or use the method as it is."
-        )
+    before = setup.errors(chosen)
+    attempts = _attempts(setup, [Fit(variant, pool, null_space, a) for a in strengths], progress)
+    best = min(attempts, key=lambda one: one.mean)
+    if not (best.mean < statistics.fmean(before) or force):
+        raise NoGain(_no_gain(setup, statistics.fmean(before), attempts))
     measured = {
-        "held_out_error": best[0],
-        "uncorrected_error": baseline,
-        "errors_by_alpha": {f"{a:g}": e for a, e in tried.items()},
+        "held_out_error": best.mean,
+        "uncorrected_error": statistics.fmean(before),
+        "gain": gain_with_spread(before, best.errors),
+        "alpha": best.fit.alpha,
+        "errors_by_alpha": {f"{one.fit.alpha:g}": one.mean for one in attempts},
         "targets": setup.targets,
         "variant": variant,
         "pool": pool,
         "calls": [len(setup.fit_calls), len(setup.held_out)],
     }
-    return Profile(replace(chosen, calibrator=best[1]), made_for, measured)
+    return Profile(replace(chosen, calibrator=best.priors), made_for, measured)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """The priors of one strength, and the held-out errors with them."""
+
+    fit: Fit
+    priors: TCC
+    errors: list[float]
+
+    @property
+    def mean(self) -> float:
+        """The mean error; inf where one is not finite."""
+        mean = statistics.fmean(self.errors)
+        return mean if math.isfinite(mean) else math.inf
+
+
+def _attempts(setup: _Setup, fits: Sequence[Fit], progress: Progress) -> list[_Attempt]:
+    """Every strength, fitted along its own line and judged as it would be stored."""
+    attempts = []
+    with progress("calibrating", len(fits) * len(setup.targets) * len(setup.fit_calls)) as advance:
+        for fit in fits:
+            priors = fit_line(
+                setup.pipe,
+                setup.method,
+                setup.fit_calls,
+                setup.targets,
+                setup.full,
+                fit,
+                setup.write_back,
+                setup.one_shot,
+                advance,
+            )
+            small = replace(priors, maps={place: compress(one) for place, one in priors.maps.items()})
+            errors = setup.errors(replace(setup.method, calibrator=small))
+            attempts.append(_Attempt(fit, small, errors))
+    return attempts
+
+
+def _no_gain(setup: _Setup, before: float, attempts: Sequence[_Attempt]) -> str:
+    tried = ", ".join(f"{one.mean:.4g} at alpha {one.fit.alpha:g}" for one in attempts)
+    return (
+        f"on {len(setup.held_out)} held-out calls the error is {before:.4g} without calibration and {tried}; "
+        "expected less than without. Try a smaller alpha or window, variant='shift', or more calls; use the "
+        "method as it is; or pass force=True to get the profile all the same."
+    )
 
 
 def _prepare(

@@ -73,6 +73,10 @@ class Judge:
                     file.write(json.dumps({"run": key, "errors": self._known[key]}) + "\n")
         return self._known[key]
 
+    def each(self, candidate: Candidate) -> list[float]:
+        """The relative error of every sample of all calls."""
+        return [e for number in range(len(self.calls)) for e in self.errors(candidate, number)]
+
     def error(self, candidate: Candidate, rival: Candidate | None = None, calls: int | None = None) -> float:
         """The mean over the first ``calls`` calls, or all; inf once it is clearly behind ``rival``.
 

@@ -42,12 +42,21 @@ def squared_error(gram: np.ndarray, points: Sequence[int], weights: Sequence[flo
 
 
 def propose(
-    gram: Tensor, predictor: LinearPredictor, count: int, amplification: Sequence[float] | None = None
+    gram: Tensor,
+    predictor: LinearPredictor,
+    count: int,
+    amplification: Sequence[float] | None = None,
+    power: float = 2.0,
+    forced: int = 1,
 ) -> list[int]:
-    """The computed steps of the cheapest schedule with ``count`` of them; the first is always 0."""
+    """The computed steps of the cheapest schedule with ``count`` of them, the first ``forced`` among them.
+
+    ``power`` is that of the summand ``A_i e(i; H)``.
+    """
     k = gram.double().numpy()
     total = len(k)
-    squares = np.ones(total) if amplification is None else np.asarray(amplification) ** 2
+    scale = np.ones(total) if amplification is None else np.asarray(amplification)
+    start = tuple(range(min(forced, count)))
     kept = min(predictor.points, MOST_POINTS)
 
     @cache
@@ -56,11 +65,11 @@ def propose(
         costs, newest = [0.0], state[0]
         for step in range(newest + 1, min(newest + LONGEST, total)):
             weights = predictor.weights([float(i) for i in state], float(step))
-            costs.append(squares[step] * squared_error(k, state, weights, step))
+            costs.append((scale[step] ** 2 * squared_error(k, state, weights, step)) ** (power / 2))
         return np.cumsum(costs)
 
-    best: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {(0,): (0.0, (0,))}
-    for _ in range(count - 1):
+    best: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {start[::-1][:kept]: (0.0, start)}
+    for _ in range(count - len(start)):
         following: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
         for state, (cost, path) in best.items():
             costs = span(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from foretrace.offline.proposal import propose, uniform
 from foretrace.offline.record import record
 from foretrace.offline.recording import Recording
 from foretrace.offline.search import Found, search
+from foretrace.offline.spread import gain_with_spread
 from foretrace.predictor import AdaptiveLagrange, FoCa, Lagrange, LinearPredictor, Predictor, SoftLagrange
 from foretrace.profile import Profile
 
@@ -220,11 +221,15 @@ def _fewest(tuner: Tuner, limit: float, minutes: float, seed: int, progress: Pro
 def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
     """What was found, with the best uniform stride beside it for comparison."""
     reference, uniform_error = tuner.best_uniform(count)
+    if found.held_out > uniform_error:  # what did not carry over is not handed out
+        searched = tuner.judge.error(reference)
+        found = replace(found, candidate=reference, error=searched, held_out=uniform_error)
     samples = [sum(len(x) for x in judge.references) for judge in (tuner.judge, tuner.held_out)]
     measured = {
         "held_out_error": found.held_out,
         "search_error": found.error,
         "uniform_held_out_error": uniform_error,
+        "gain": gain_with_spread(tuner.held_out.each(reference), tuner.held_out.each(found.candidate)),
         "uniform": [list(reference.computed), str(reference.predictor)],
         "computed": list(found.candidate.computed),
         "runs": found.runs,
@@ -233,9 +238,5 @@ def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
         "path": found.path,
         "amplification": [round(a, 6) for a in tuner.amplification],
     }
-    if found.held_out > uniform_error:  # what did not carry over is not handed out
-        found.candidate = reference
-        errors = {"held_out_error": uniform_error, "search_error": tuner.judge.error(reference)}
-        measured |= errors | {"computed": list(reference.computed)}
     method = found.candidate.method(tuner.judge.granularity)
     return Profile(method, tuner.recording.made_for, measured)
