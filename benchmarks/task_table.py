@@ -30,8 +30,7 @@ class Table:
         parts = []
         for start in range(0, self.samples, self.batch):
             numbers = range(start, min(self.samples, start + self.batch))
-            output = self.task.pipe(**self.task.arguments(numbers, TEST_SEED, steps), output_type="pt")
-            parts.append(output.images if hasattr(output, "images") else output.frames)
+            parts.append(self.task.draw(self.task.arguments(numbers, TEST_SEED, steps)))
         return torch.cat(parts)
 
     def add(self, label: str, computed: list[int], images: torch.Tensor, **more: Any) -> None:

@@ -16,17 +16,22 @@ LAYOUTS = {("middle",): "alone", ("left", "right"): "across", ("top", "bottom"):
 """Places, slot A first -> layout."""
 
 
-def attributes_module() -> ModuleType:
-    """`foretrace/demo/attributes.py` by its path: training needs that file and the two it imports only.
+def package_module(name: str) -> ModuleType:
+    """`foretrace/demo/<name>.py` by its path: training needs that file and what it imports only.
 
     Empty packages stand in for the real ones, whose `__init__` would need foretrace installed.
     """
-    for name, folder in (("foretrace_files", PACKAGE_DEMO.parent), ("foretrace_files.demo", PACKAGE_DEMO)):
-        if name not in sys.modules:
-            package = ModuleType(name)
+    for parent, folder in (("foretrace_files", PACKAGE_DEMO.parent), ("foretrace_files.demo", PACKAGE_DEMO)):
+        if parent not in sys.modules:
+            package = ModuleType(parent)
             package.__path__ = [str(folder)]
-            sys.modules[name] = package
-    return importlib.import_module("foretrace_files.demo.attributes")
+            sys.modules[parent] = package
+    return importlib.import_module(f"foretrace_files.demo.{name}")
+
+
+def attributes_module() -> ModuleType:
+    """`foretrace/demo/attributes.py`."""
+    return package_module("attributes")
 
 
 def facts(description: Description) -> dict[str, Any]:

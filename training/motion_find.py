@@ -1,7 +1,7 @@
 """Finds the one object of a picture and names it by comparison, without any trained network.
 
-The border of a picture shows its background only, and a background's colours lie on a line. The distance
-from that line gives the object's cover; the nearest of many drawn covers gives its shape and size.
+The package's judge of motion gives the object's cover; the nearest of many drawn covers gives its shape and
+size.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
+from described_judge import package_module
 from shapes.captions import COLOURS, SHAPES, SIZES
 from shapes.catalogue import CLASS_NAMES, PALETTE
 from shapes.render import render_scenes
 from shapes.scene import SIZE, Background, Scene, ShapeObject
 from torch import Tensor
 
-BORDER = 2  # pixels that no object reaches
 CROP = 36  # holds a large object's circle
-CORE = 40  # pixels; fewer than any object's inside
-FAINT = 0.15  # RGB distance below which nothing stands off from the background
+
+
+def motion_module() -> ModuleType:
+    """`foretrace/demo/motion.py` by its path."""
+    return package_module("motion")
 
 
 @dataclass
@@ -41,47 +45,11 @@ class Found:
 
 def find(pictures: Tensor) -> Found:
     """Looks at each of (N, 3, 64, 64) in [0, 1] on its own."""
-    pixels = pictures.flatten(2).transpose(1, 2)
-    ends = _background_line(pictures)
-    start, way = ends[:, :1], ends[:, 1:] - ends[:, :1]
-    along = (((pixels - start) * way).sum(2) / way.square().sum(2).clamp(min=1e-8)).clamp(0, 1)
-    gap = (pixels - start - along[..., None] * way).norm(dim=2)
-    strongest, core = gap.topk(CORE, dim=1)
-    edge = 0.5 * strongest[:, -1:]
-    inside = (gap > edge).float()
-    level = (gap * inside).sum(1, keepdim=True) / inside.sum(1, keepdim=True).clamp(min=1)
-    cover = (gap / level.clamp(min=1e-6)).clamp(0, 1)
-    # Below a quarter it is noise or a stripe's edge; the ramp keeps the soft outline's middle in place.
-    cover = ((cover - 0.25) * 2).clamp(0, 1).unflatten(1, (SIZE, SIZE))
-    colour = pixels.gather(1, core[..., None].expand(-1, -1, 3)).mean(1)
+    seen = motion_module().see(pictures)
+    shape, size, miss = _compare(seen.cover, seen.centre)
     palette = torch.tensor([PALETTE[name] for name in COLOURS])
-    centre = _centre(cover)
-    shape, size, miss = _compare(cover, centre)
-    there = strongest[:, -1] > FAINT
-    background = along.unflatten(1, (SIZE, SIZE))
-    name = torch.cdist(colour, palette).argmin(1)
-    return Found(there, cover, centre, background, ends, name, shape, size, miss)
-
-
-def _background_line(pictures: Tensor) -> Tensor:
-    """Ends of the line in RGB that the border's pixels lie on: (N, 2, 3)."""
-    ring = torch.ones(SIZE, SIZE, dtype=torch.bool)
-    ring[BORDER:-BORDER, BORDER:-BORDER] = False
-    pixels = pictures[:, :, ring].transpose(1, 2)
-    mean = pixels.mean(1, keepdim=True)
-    spread = (pixels - mean).transpose(1, 2) @ (pixels - mean)
-    axis = torch.linalg.eigh(spread).eigenvectors[:, :, -1:]
-    places = ((pixels - mean) @ axis)[..., 0]
-    ends = torch.stack([places.quantile(0.01, dim=1), places.quantile(0.99, dim=1)], dim=1)
-    return mean + ends[..., None] * axis.transpose(1, 2)
-
-
-def _centre(cover: Tensor) -> Tensor:
-    """Centres of mass of (N, H, W): (N, 2), x and y in pixels."""
-    mass = cover.sum((1, 2)).clamp(min=1e-6)
-    x = (cover.sum(1) * (torch.arange(cover.shape[2]) + 0.5)).sum(1) / mass
-    y = (cover.sum(2) * (torch.arange(cover.shape[1]) + 0.5)).sum(1) / mass
-    return torch.stack([x, y], dim=1)
+    name = torch.cdist(seen.colour, palette).argmin(1)
+    return Found(seen.there, seen.cover, seen.centre, seen.background, seen.ends, name, shape, size, miss)
 
 
 def _crop(cover: Tensor, centre: Tensor) -> Tensor:
@@ -108,7 +76,7 @@ def _drawn() -> tuple[Tensor, Tensor, Tensor]:
         names.append((row, size))
     cover = render_scenes(scenes)[:, 0] / 2 + 0.5
     shapes, rows = torch.tensor(names).unbind(1)
-    return _crop(cover, _centre(cover)), shapes, rows
+    return _crop(cover, motion_module().centre_of(cover)), shapes, rows
 
 
 def _compare(cover: Tensor, centre: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,34 +12,18 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from motion_find import COLOURS, SHAPES, SIZES, Found, find
+from motion_find import COLOURS, SHAPES, SIZES, Found, find, motion_module
 from shapes.captions import GROUNDS, TONES
 from shapes.dataset import HELD_OUT_SEED
-from shapes.motion import FRAMES, MOTIONS, MotionDescription, render_motion
+from shapes.motion import FRAMES, MotionDescription, render_motion
 from torch import Tensor
 from vae_model import load_vae
 
 HERE = Path(__file__).parent
-SLOWEST = 1.5  # pixels a frame; half of the slowest true motion
-MOST_SWAY = 1.5  # pixels off a straight and even way; drawn videos through the autoencoder have 0.04
 CLEAR_MISS = 0.35  # relative squared distance from the nearest drawn cover; above, it is no shape
 LIGHT = 0.5  # mean brightness of a background
 FLAT = 0.052  # length of a plain background's line of colours; the autoencoder alone makes 0.02
 STRAIGHT = 0.5  # share of a gradient's spread that a plane over the picture tells
-
-
-def speeds(centres: Tensor) -> Tensor:
-    """Straight-line fit of (videos, frames, 2): x and y in pixels a frame, (videos, 2)."""
-    times = torch.arange(centres.shape[1]) - (centres.shape[1] - 1) / 2
-    return (centres * times[:, None]).sum(1) / times.square().sum()
-
-
-def motions(speed: Tensor) -> Tensor:
-    """The row of `MOTIONS` for each of (videos, 2)."""
-    directions = torch.tensor(list(MOTIONS.values()))
-    best = (speed @ directions.T).argmax(1)
-    still = list(MOTIONS).index("standing still")
-    return torch.where(speed.abs().amax(1) < SLOWEST, torch.tensor(still), best)
 
 
 def grounds(found: Found) -> Tensor:
@@ -68,10 +52,7 @@ def steadiness(videos: Tensor, found: Found) -> tuple[Tensor, Tensor]:
     free = (near == 0).float().unflatten(0, videos.shape[:2])
     both = (free[:, 1:] * free[:, :-1])[:, :, None]
     change = (both * videos.diff(dim=1).square()).sum((1, 2, 3, 4)) / (3 * both.sum((1, 2, 3, 4)))
-    centres = found.centre.unflatten(0, videos.shape[:2])
-    times = torch.arange(videos.shape[1]) - (videos.shape[1] - 1) / 2
-    line = centres.mean(1, keepdim=True) + times[:, None] * speeds(centres)[:, None]
-    return change.sqrt(), (centres - line).square().sum(2).mean(1).sqrt()
+    return change.sqrt(), motion_module().sways(found.centre.unflatten(0, videos.shape[:2]))
 
 
 def judge(videos: Tensor, descriptions: list[MotionDescription]) -> dict[str, Tensor]:
@@ -97,10 +78,11 @@ def judge(videos: Tensor, descriptions: list[MotionDescription]) -> dict[str, Te
         "tone": light.long().view(shape) == rows(TONES, [one.tone for one in pictures]),
         "ground": grounds(found).view(shape) == rows(tuple(GROUNDS), [one.ground for one in pictures]),
     }
-    asked = rows(tuple(MOTIONS), [one.motion for one in descriptions])[:, 0]
-    told = motions(speeds(found.centre.view(*shape, 2)))
+    module = motion_module()
+    told = module.motion_names(module.speeds(found.centre.view(*shape, 2)))
+    same = torch.tensor([name == one.motion for name, one in zip(told, descriptions, strict=True)])
     change, sway = steadiness(videos, found)
-    moved = (told == asked) & there.all(1) & (sway < MOST_SWAY)
+    moved = same & there.all(1) & (sway < module.MOST_SWAY)
     return right | {"motion": moved, "change": change, "sway": sway}
 
 

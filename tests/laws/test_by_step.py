@@ -60,5 +60,5 @@ def test_points_and_degree_are_those_of_the_bases_in_use(picks: tuple[int, ...])
     ],
 )
 def test_bad_choices_are_refused(make) -> None:
-    with pytest.raises(InvalidSetting, match=r"got .*; expected .*\. Pass"):
+    with pytest.raises(InvalidSetting, match=r"got .*; expected.*\. Pass"):
         make()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -181,6 +181,7 @@ def test_a_map_of_low_rank_is_stored_as_factors(seed: int, rank: int, alpha: flo
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("shape", [(4, 5), (4, 6, 5), (4, 5, 2, 3), (4, 5, 2, 3, 2)], ids=str)
+@settings(max_examples=15)
 @given(seed=seeds, kind=st.sampled_from([*VARIANTS, "factors", "positions"]))
 def test_a_map_keeps_shape_and_dtype_and_acts_on_channels(shape, dtype, seed: int, kind: str) -> None:
     """Channels are the last dimension of tokens, and dimension 1 of pictures and videos."""

@@ -40,6 +40,7 @@ def test_a_profile_helps_by_as_much_as_it_says(variant: Any, pool: Any) -> None:
     assert measured["held_out_error"] == pytest.approx(held_out_error(pipe, made.method, MADE[-1]))
     assert measured["held_out_error"] == min(measured["errors_by_alpha"].values())
     assert measured["held_out_error"] < measured["uncorrected_error"]
+    assert measured["errors_by_alpha"][f"{measured['alpha']:g}"] == measured["held_out_error"]
     assert replace(made.method, calibrator=None) == METHOD
 
 
@@ -59,7 +60,7 @@ def test_the_profile_applies_to_its_runs_and_no_others() -> None:
 )
 def test_only_skipped_steps_inside_the_window_are_corrected(window: Any, targets: list[int]) -> None:
     pipe = tiny()
-    made = ft.calibrate(pipe, METHOD, MADE, window=window, **CLASS)
+    made = ft.calibrate(pipe, METHOD, MADE, window=window, force=True, **CLASS)
     assert made.measured["targets"] == targets
     assert made.method.calibrator.steps == tuple(targets)
     assert all(window[0] * STEPS <= step < window[1] * STEPS for step in targets)
@@ -69,13 +70,13 @@ def test_only_skipped_steps_inside_the_window_are_corrected(window: Any, targets
 @pytest.mark.parametrize("predictor", [ft.Reuse(), ft.Damped(ft.Lagrange(1), 0.5)], ids=str)
 def test_reuse_writes_back_unless_told(given: bool | None, predictor: ft.Predictor) -> None:
     method = replace(METHOD, predictor=predictor)
-    made = ft.calibrate(tiny(), method, MADE, write_back=given, window=(0, 1), **CLASS)
+    made = ft.calibrate(tiny(), method, MADE, write_back=given, window=(0, 1), force=True, **CLASS)
     assert made.method.calibrator.write_back == (predictor == ft.Reuse() if given is None else given)
 
 
 def test_one_shot_differs() -> None:
     errors = [
-        ft.calibrate(tiny(), METHOD, MADE, one_shot=one_shot, window=(0, 1), **CLASS).measured[
+        ft.calibrate(tiny(), METHOD, MADE, one_shot=one_shot, window=(0, 1), force=True, **CLASS).measured[
             "held_out_error"
         ]
         for one_shot in (False, True)
@@ -85,7 +86,7 @@ def test_one_shot_differs() -> None:
 
 def test_every_granularity_has_its_priors() -> None:
     pipe, method = tiny(), replace(METHOD, granularity=ft.PerModule("attn"))
-    made = ft.calibrate(pipe, method, MADE, window=(0, 1), **(CLASS | {"variant": "scale_shift"}))
+    made = ft.calibrate(pipe, method, MADE, window=(0, 1), force=True, variant="shift")
     observer = TokenMeans()
     with observing(pipe, method, observer):
         sample(pipe, MADE[0])
@@ -100,6 +101,14 @@ def test_what_does_not_help_is_not_handed_out() -> None:
         ft.calibrate(tiny(), METHOD, MADE, variant="shift", alpha=0.0)
     with pytest.raises(NoGain, match="expected less than without"):
         ft.calibrate(tiny(), METHOD, MADE, variant="shift", pool="class", alpha=4.0, window=(0, 1))
+
+
+def test_who_insists_gets_what_does_not_help() -> None:
+    made = ft.calibrate(tiny(), METHOD, MADE, variant="shift", alpha=0.0, force=True)
+    measured = made.measured
+    assert measured["held_out_error"] == measured["uncorrected_error"]
+    assert measured["gain"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert made.method.calibrator.steps == (1,)
 
 
 def test_few_representatives_are_told() -> None:

@@ -38,10 +38,10 @@ def error(pipe: Any, method: ft.Method, made: list[dict[str, Any]]) -> float:
 
 
 def test_end_to_end_on_a_trained_model(tmp_path: Path) -> None:
-    pipe, made = shapes(), calls(3, guidance_scale=1.0)
-    found = ft.tune(pipe, made, computed_steps=4, minutes=0.05, predictors=TWO, folder=tmp_path)
+    pipe, made = shapes(), calls(3, batch=1)
+    found = ft.tune(pipe, made, computed_steps=4, minutes=0.02, predictors=TWO, folder=tmp_path)
     measured = found.measured
-    assert measured["samples"] == [4, 2]
+    assert measured["samples"] == [2, 1]
     computed = measured["computed"]
     assert len(computed) == 4
     assert found.method.schedule == ft.Mask(computed)
@@ -78,7 +78,6 @@ def test_a_search_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     ("goal", "count"),
     [
         ({"speedup": 2.0}, 4),
-        ({"speedup": 1.0}, 8),
         ({"speedup": 8}, 1),
         ({"speedup": 3.0}, 3),
         ({"computed_steps": 5}, 5),

@@ -71,7 +71,7 @@ def check_finite(sampled: Sampled, entry: Entry) -> None:
     """Raise `NonFinite` if a sample holds NaN or inf: it has no quality."""
     if not bool(sampled.images.isfinite().all()):
         raise NonFinite(
-            f"{entry.label} gave samples with NaN or inf; expected finite ones. Use a lower order or interval."
+            f"{entry.label} gave samples with NaN or inf; expected finite ones. Lower its order or interval."
         )
 
 

@@ -85,9 +85,7 @@ def prepare(spec: Spec, subject: Subject, progress: Progress) -> Bench:
     store = Store(spec.out / "uncached", setting)
     about = origin.provenance(pipe, calls, spec, panel.network_name)
     steps = origin.usual_steps(pipe, calls)
-    return Bench(
-        spec, pipe, calls, panel, store, origin.digest(machine), setting, about, steps, progress
-    )
+    return Bench(spec, pipe, calls, panel, store, origin.digest(machine), setting, about, steps, progress)
 
 
 def with_reference(bench: Bench, task: Any) -> Bench:

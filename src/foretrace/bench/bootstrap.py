@@ -12,6 +12,8 @@ from torch import Tensor
 from foretrace.bench.rows import Estimate
 
 LEVEL = 0.95
+NORMAL = 1.96
+"""Standard deviations to either side that hold 95 % of a normal distribution."""
 RESAMPLES = 1000
 
 
@@ -37,19 +39,19 @@ def bootstrap(
 
 
 def recentred(
-    statistic: Callable[[Tensor], float], count: int, resamples: int = 100, seed: int = 0
+    statistic: Callable[[Tensor], float], count: int, resamples: int = 100, least: float = -math.inf
 ) -> Estimate:
-    """A number of a whole set, given the places of its samples, with an interval around it.
+    """A number of a whole set, given the places of its samples, and 1.96 standard errors to both sides.
 
-    Distances of distributions are biased upwards when samples occur twice, as they do in a resample. The
-    interval is the spread of the resampled numbers around their own mean, moved to ``value``.
+    Distances of distributions are biased upwards when samples occur twice, as they do in a resample: their
+    spread tells how uncertain the number is, their place does not. ``least`` is the number's lowest value.
     """
     value = statistic(torch.arange(count))
-    if count < 2 or resamples < 1 or not math.isfinite(value):
+    if count < 2 or resamples < 2 or not math.isfinite(value):
         return Estimate(value)
-    found = torch.tensor([statistic(row) for row in resampled(count, resamples, seed)])
-    low, high = _bounds(found - found.mean())
-    return Estimate(value, value + low, value + high)
+    found = torch.tensor([statistic(row) for row in resampled(count, resamples, seed=0)])
+    reach = NORMAL * float(found.double().std())
+    return Estimate(value, max(least, value - reach), value + reach)
 
 
 def resampled(count: int, resamples: int, seed: int) -> Tensor:

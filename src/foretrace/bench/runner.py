@@ -48,7 +48,9 @@ def run_bench(spec: Spec, subject: Subject, progress: Progress = silent) -> list
 
 def _controls(bench: Bench, probes: Probes) -> list[Entry]:
     """The controls for every number of computed steps, of rows in the file and of those just probed."""
-    counts = {len(row.computed) for row in bench.rows() if row.kind in ("method", "peer") and row.status == "ok"}
+    counts = {
+        len(row.computed) for row in bench.rows() if row.kind in ("method", "peer") and row.status == "ok"
+    }
     counts |= {len(found.report.computed) for _, found in probes}
     return make_controls(bench.spec, bench.pipe.scheduler, bench.steps, counts)
 

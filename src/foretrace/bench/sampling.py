@@ -62,8 +62,8 @@ def trace_pipeline(pipe: Any, call: Call, steps: Steps | None = None) -> Sampled
         sampled = call_pipeline(pipe, call)
     if not steps.latents:
         raise UnsupportedTarget(
-            f"{type(pipe).__name__} made no scheduler step; expected one a sampling step. Use a pipeline that "
-            "samples with its scheduler."
+            f"{type(pipe).__name__} made no scheduler step; expected one a sampling step. Use a pipeline "
+            "that samples with its scheduler."
         )
     sampled.steps = steps
     return sampled

@@ -14,7 +14,7 @@ from foretrace.errors import InvalidSetting, LoadError
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a bench, see `Spec`; methods are tables ``[[methods]]``, peers names or ``[[peers]]``.
 
-    Paths in it (``profile``, ``out``, ``reference``, ``network``, ``clip``) are taken from the working folder.
+    Paths in it are taken from the working folder.
 
     Raises:
         LoadError: there is no such file.
@@ -24,8 +24,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise LoadError(f"there is no file {path}; expected a bench in TOML. Check the path.")
     if sys.version_info < (3, 11):
         raise InvalidSetting(
-            f"got {path} on Python {sys.version_info[0]}.{sys.version_info[1]}; expected 3.11 or newer, whose "
-            "standard library reads TOML. Pass the same as flags, or use a newer Python."
+            f"got {path} on Python {sys.version_info[0]}.{sys.version_info[1]}; expected 3.11 or newer, "
+            "whose standard library reads TOML. Pass the same as flags, or use a newer Python."
         )
     import tomllib
 

@@ -9,11 +9,12 @@ from rich.table import Table
 
 from foretrace.bench.rows import Estimate, Row
 
-COLUMNS = ("row", "steps", "GMACs", "fewer", "s", "faster", "eff.", "error", "PSNR", "Frechet")
+COLUMNS = ("row", "steps", "fewer", "s", "faster", "eff.", "error", "PSNR", "Frechet")
 TASKS = ("class", "attributes", "motion")
 ORDER = ("uncached", "method", "peer", "fewer-steps", "sampler")
 LEGEND = """steps: computed, of those of the uncached run    fewer: MACs of the uncached run over these
-faster: than the uncached run of the same round, [95 %]    eff.: faster / (steps / computed)
+s: median seconds of a call    faster: than the uncached run of the same round
+eff.: faster / (steps / computed)    PSNR: to the uncached samples, dB
 error: relative L2 to the uncached samples    Frechet: distance to {reference}, in {network}"""
 
 
@@ -22,7 +23,13 @@ def make_table(rows: Sequence[Row], title: str) -> Table:
     task = next((name for row in rows for name in row.quality if name in TASKS), None)
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in (*COLUMNS, *([task] if task else [])):
-        table.add_column(name, justify="left" if name == "row" else "right")
+        label = name == "row"
+        table.add_column(
+            name,
+            justify="left" if label else "right",
+            no_wrap=not label,
+            overflow="fold" if label else "crop",
+        )
     for row in sorted(rows, key=lambda row: ORDER.index(row.kind)):
         if row.status == "ok":
             table.add_row(*cells(row), *([_number(row.quality.get(task), "{:.0%}")] if task else []))
@@ -40,19 +47,12 @@ def cells(row: Row) -> list[str]:
     """The cells of one line, as text."""
     spent, full = row.macs.get("total"), row.macs_full.get("total")
     timed, quality = row.latency, row.quality
-    faster = "-"
-    if timed is not None:
-        speedup = timed.speedup
-        faster = f"{speedup.value:.2f}x"
-        if speedup.low is not None and speedup.high is not None:
-            faster += f" [{speedup.low:.2f}, {speedup.high:.2f}]"
     return [
         row.label,
         f"{len(row.computed)}/{row.about.get('uncached_steps', row.steps)}",
-        "-" if spent is None else f"{spent / 1e9:.1f}",
         f"{full / spent:.2f}x" if full and spent else "-",
         "-" if timed is None else f"{timed.median:.2f}",
-        faster,
+        "-" if timed is None else f"{timed.speedup.value:.2f}x",
         "-" if row.efficiency is None else f"{row.efficiency:.0%}",
         _number(quality.get("relative_l2"), "{:.4f}"),
         _number(quality.get("psnr"), "{:.1f}"),

@@ -61,7 +61,11 @@ class Task:
 
     def sample(self, count: int, seed: int, steps: int | None = None) -> Tensor:
         """Pictures of shape (count, 3, height, width) in [0, 1], or videos with frames before channels."""
-        output = self.pipe(**self.arguments(range(count), seed, steps), output_type="pt")
+        return self.draw(self.arguments(range(count), seed, steps))
+
+    def draw(self, call: dict[str, Any]) -> Tensor:
+        """The pictures or videos of one call."""
+        output = self.pipe(**call, output_type="pt")
         return output.images if hasattr(output, "images") else output.frames
 
     def score(self, images: Tensor) -> float:
@@ -76,7 +80,7 @@ def load_task(name: str) -> Task:
     pipe.set_progress_bar_config(disable=True)
     if name == "shapes-dit":
         return _classes(name, pipe)
-    return _described(name, pipe)
+    return _moving(name, pipe) if name == "shapes-video" else _described(name, pipe)
 
 
 def _classes(name: str, pipe: Any) -> Task:
@@ -95,13 +99,26 @@ def _described(name: str, pipe: Any) -> Task:
     from foretrace.demo.attributes import load_judge, shares
 
     judge = load_judge(reference_folder("shapes-judge", "config.json"))
-    asked = tuple(json.loads((reference_folder(name) / "prompts.json").read_text()))
 
     def share(images: Tensor, wanted: Sequence[Any]) -> float:
         return shares(judge.read(images), [facts_of(one) for one in wanted])["attributes"]
 
-    titles = tuple(one["caption"].replace(" on ", "\non ") for one in asked)
-    return Task(name, pipe, "prompt", asked, titles, "attributes", share)
+    return Task(name, pipe, "prompt", *_prompts(name), "attributes", share)
+
+
+def _moving(name: str, pipe: Any) -> Task:
+    from foretrace.demo.motion import motion_share
+
+    def share(videos: Tensor, wanted: Sequence[Any]) -> float:
+        return motion_share(videos, [one["facts"] for one in wanted])
+
+    return Task(name, pipe, "prompt", *_prompts(name), "motion", share)
+
+
+def _prompts(name: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """The held-out prompts with their facts, and their captions."""
+    asked = tuple(json.loads((reference_folder(name) / "prompts.json").read_text()))
+    return asked, tuple(one["caption"] for one in asked)
 
 
 def facts_of(asked: dict[str, Any]) -> Any:

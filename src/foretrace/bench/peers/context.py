@@ -63,8 +63,7 @@ def _with_context(
     pipe: Any, denoiser: nn.Module, clock: Clock, steps: int
 ) -> tuple[Callable[..., None], Callable[..., None]]:
     """One context, "cond", since these pipelines call the model once a step."""
-    from diffusers.hooks import HookRegistry
-    from diffusers.hooks.hooks import CacheContext, _set_cache_context
+    from diffusers.hooks.hooks import CacheContext, HookRegistry, _set_cache_context
 
     tick = _ticking(clock, denoiser)
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from foretrace.bench.memory import live_bytes
-from foretrace.bench.peers.context import denoisers_of
 from foretrace.bench.sampling import Sampled, Steps, call_pipeline, trace_pipeline
 from foretrace.macs import Macs, flop_counter, macs_so_far
 from foretrace.offline.calls import Call
@@ -42,12 +42,12 @@ class CountedSteps(Steps):
         self._spent = Macs(0, 0)
 
 
-def trace_counted(pipe: Any, call: Call) -> tuple[Sampled, list[Macs]]:
-    """A call with every step kept, and the MACs that its denoisers executed in each step."""
+def trace_counted(pipe: Any, denoisers: Sequence[nn.Module], call: Call) -> tuple[Sampled, list[Macs]]:
+    """A call with every step kept, and the MACs that ``denoisers`` executed in each step."""
     counter = flop_counter()
     steps = CountedSteps(counter)
     with ExitStack() as stack:
-        for denoiser in denoisers_of(pipe):
+        for denoiser in denoisers:
             stack.callback(denoiser.register_forward_pre_hook(steps.enter).remove)
             stack.callback(denoiser.register_forward_hook(steps.leave).remove)
         stack.enter_context(counter)
@@ -70,7 +70,7 @@ class Held(Latents):
         self._index = 0
 
     def see(self, output: Any, given: Any = None) -> None:
-        """Look in the middle and near the end: a cache is full there, and may be let go with the last step."""
+        """Look in the middle and near the end: a cache is full there. It may be gone after the last step."""
         super().see(output, given)
         if self._index in self.at:
             self.found.append(live_bytes(self.device))

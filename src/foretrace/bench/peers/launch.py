@@ -22,7 +22,9 @@ POLL = 0.2
 
 
 @contextmanager
-def measured(entry: Entry, spec: Spec, advance: Callable[[int], None]) -> Iterator[tuple[dict[str, Any], Path]]:
+def measured(
+    entry: Entry, spec: Spec, advance: Callable[[int], None]
+) -> Iterator[tuple[dict[str, Any], Path]]:
     """The result of one peer, and the folder with its samples, which is gone after the with block."""
     with tempfile.TemporaryDirectory(prefix="foretrace-peer-") as name:
         folder = Path(name)

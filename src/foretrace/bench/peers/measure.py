@@ -55,13 +55,14 @@ def measure(request: dict[str, Any], folder: Path) -> Result:
     plain = subject.pipe
     calls = make_calls(plain, subject.task, spec)
     steps = usual_steps(plain, calls)
-    uncached, full = trace_counted(plain, calls[0])
+    uncached, full = trace_counted(plain, denoisers_of(plain), calls[0])
     save_file({"images": uncached.images}, folder / "uncached.safetensors")
     pipe = isolated(load())
     before = held_bytes(plain, calls[0], steps)
     host = Host(pipe, load, calls[0], steps, _doubles(plain, calls[0], len(uncached.images)))
+    denoisers = denoisers_of(pipe)  # before the peer hides what a denoiser looks like
     install(request["peer"], host, _tuples(request["settings"]))
-    sampled, macs = trace_counted(pipe, calls[0])
+    sampled, macs = trace_counted(pipe, denoisers, calls[0])
     save_file({"images": sampled.images}, folder / "call-0.safetensors")
     computed = computed_steps(macs, full)
     result = {
@@ -86,7 +87,7 @@ def measure(request: dict[str, Any], folder: Path) -> Result:
 
 
 def isolated(pipe: Any) -> Any:
-    """``pipe`` with a class of its own: cache-dit replaces the class's ``__call__``, the uncached one's too."""
+    """``pipe`` with a class of its own: cache-dit replaces its class's ``__call__``, for all pipelines."""
     kind = type(pipe)
     pipe.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__})
     return pipe

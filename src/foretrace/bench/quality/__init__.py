@@ -1,1 +1,1 @@
-"""What samples are worth: fidelity to the uncached ones, distribution, prompt and task. Needs torchmetrics."""
+"""What samples are worth: fidelity to the uncached ones, distribution, prompt and task."""

@@ -5,7 +5,8 @@ the network inside; here features are extracted once and resampled for intervals
 where they stand alone (`poly_mmd`) and written out where they do not:
 
 - Frechet distance: its `FrechetInceptionDistance` takes eigenvalues of the unsymmetric product of two
-  covariances, which loses half of all digits with fewer samples than features. Here the product is symmetric.
+  covariances, which loses half of all digits with fewer samples than features.
+  Here covariances are kept as factors, and the trace is a sum of singular values of their product.
 - Inception score: its metric shuffles with the global random generator and splits into tenths, which biases
   the score of a few hundred samples down. Here all samples are one split.
 """
@@ -22,30 +23,32 @@ BLOCK = 1000
 
 
 class Gaussian(NamedTuple):
-    """Mean (width,) and covariance (width, width) of features, float64."""
+    """Mean (width,) and a factor ``F`` (rows, width) of the covariance ``F^T F``, float64."""
 
     mean: Tensor
-    covariance: Tensor
+    factor: Tensor
 
 
 def gaussian_of(features: Tensor) -> Gaussian:
     """The Gaussian of features (pictures, width), with the unbiased covariance."""
     flat = features.double()
-    return Gaussian(flat.mean(dim=0), torch.atleast_2d(torch.cov(flat.T)))
+    factor = (flat - flat.mean(dim=0)) / max(1, len(flat) - 1) ** 0.5
+    if len(factor) > factor.shape[1]:
+        factor = torch.linalg.qr(factor, mode="r").R
+    return Gaussian(flat.mean(dim=0), factor)
+
+
+def gaussian_from(mean: Tensor, covariance: Tensor) -> Gaussian:
+    """The Gaussian of given statistics: (width,) and (width, width)."""
+    values, vectors = torch.linalg.eigh(covariance.double())
+    return Gaussian(mean.double(), values.clamp(min=0).sqrt()[:, None] * vectors.T)
 
 
 def frechet(a: Gaussian, b: Gaussian) -> float:
-    """``|m_a - m_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2)``."""
-    root = _root(a.covariance)
-    crossed = torch.linalg.eigvalsh(root @ b.covariance @ root).clamp(min=0).sqrt().sum()
-    apart = (a.mean - b.mean).square().sum()
-    spread = a.covariance.trace() + b.covariance.trace() - 2 * crossed
-    return max(0.0, float(apart + spread))
-
-
-def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    """``|m_a - m_b|^2 + tr(A + B - 2 (A B)^1/2)``; the root's trace is the nuclear norm of ``F_a F_b^T``."""
+    crossed = torch.linalg.svdvals(a.factor @ b.factor.T).sum()
+    spread = a.factor.square().sum() + b.factor.square().sum() - 2 * crossed
+    return max(0.0, float((a.mean - b.mean).square().sum() + spread))
 
 
 def inception_score(logits: Tensor) -> float:

@@ -19,7 +19,7 @@ CHANNELS = 7
 
 
 class Seen(NamedTuple):
-    """What a network sees: pooled (count, width), and, where it has them, spatial (count, width) and logits."""
+    """What a network sees: pooled (count, width) and, where it has them, spatial features and logits."""
 
     pooled: Tensor
     spatial: Tensor | None = None
@@ -83,7 +83,7 @@ def from_file(path: str) -> tuple[str, Network]:
 
 
 def inception() -> tuple[str, Network]:
-    """Inception v3 as FID has it, through torchmetrics and torch-fidelity, from weights that are here already.
+    """Inception v3 as FID has it, through torchmetrics and torch-fidelity, from weights on this machine.
 
     Raises:
         InvalidSetting: torch-fidelity or its weights are missing; nothing is downloaded.

@@ -71,9 +71,7 @@ def make_panel(spec: Spec, task: Task | None, calls: Sequence[Call], decoded: bo
     else:
         clip = load_clip(spec.clip)
     missing |= _no_task(task, calls)
-    return Panel(
-        spec.metrics, True, network, network_name, lpips, clip, task, None, _asked(spec, missing)
-    )
+    return Panel(spec.metrics, True, network, network_name, lpips, clip, task, None, _asked(spec, missing))
 
 
 def _asked(spec: Spec, missing: Mapping[str, str]) -> dict[str, str]:

@@ -25,8 +25,8 @@ def load_lpips() -> Callable[[Tensor, Tensor], Tensor]:
     """
     if not (Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET).is_file():
         raise InvalidSetting(
-            f"AlexNet's weights are not in {torch.hub.get_dir()}/checkpoints; expected {ALEXNET} there, since "
-            "nothing is downloaded. Fetch them with torchvision."
+            f"AlexNet's weights are not in {torch.hub.get_dir()}/checkpoints; expected {ALEXNET} there, "
+            "since nothing is downloaded. Fetch them with torchvision."
         )
     try:
         from torchmetrics.functional.image.lpips import _NoTrainLpips

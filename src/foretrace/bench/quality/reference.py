@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from foretrace.bench.quality.distribution import Gaussian, gaussian_of
+from foretrace.bench.quality.distribution import Gaussian, gaussian_from, gaussian_of
 from foretrace.bench.quality.networks import Network, Seen
 from foretrace.errors import LoadError
 
@@ -75,8 +75,8 @@ def load_reference(path: Path, network: Network, size: tuple[int, int]) -> Refer
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES) if path.is_dir() else []
     if len(files) < 2:
         raise LoadError(
-            f"{path} holds {len(files)} pictures; expected a folder with two or more, or an .npz file with mu "
-            "and sigma. Check --reference."
+            f"{path} holds {len(files)} pictures; expected a folder with two or more, or an .npz file with "
+            "mu and sigma. Check --reference."
         )
     return reference_of((see_frames(network, _picture(file, size)) for file in files), paired=False)
 
@@ -85,10 +85,10 @@ def _statistics(path: Path) -> Reference:
     with np.load(path, allow_pickle=False) as data:
         missing = [name for name in ("mu", "sigma") if name not in data]
         if missing:
-            raise LoadError(f"{path} has no {missing[0]!r}; expected mu and sigma of features. Make it again.")
+            raise LoadError(f"{path} has no {missing[0]!r}; expected mu and sigma of features. Add them.")
         arrays = {name: torch.from_numpy(data[name]).double() for name in data if name != "arr_0"}
-    spatial = Gaussian(arrays["mu_s"], arrays["sigma_s"]) if "mu_s" in arrays else None
-    return Reference(Gaussian(arrays["mu"], arrays["sigma"]), spatial)
+    spatial = gaussian_from(arrays["mu_s"], arrays["sigma_s"]) if "mu_s" in arrays else None
+    return Reference(gaussian_from(arrays["mu"], arrays["sigma"]), spatial)
 
 
 def _picture(file: Path, size: tuple[int, int]) -> Tensor:

@@ -22,8 +22,8 @@ from foretrace.bench.quality.reference import Reference, see_frames
 from foretrace.bench.rows import Estimate
 from foretrace.offline.calls import Call
 
-WIDEST = 1024
-"""Features wider than this have no interval: a hundred eigenvalue problems of that size take too long."""
+RESAMPLES = ((128, 100), (1024, 25))
+"""Up to which width of features how many resamples: beyond, singular values take too long for an interval."""
 
 
 class Tally:
@@ -80,18 +80,24 @@ class Tally:
         )
         found: dict[str, Estimate] = {}
         if reference is not None and pooled is not None:
-            base, maps = (reference.features, reference.spatial_features) if reference.paired else (None, None)
-            self._distance(found, "frechet", pooled, reference.pooled, base)
-            self._distance(found, "sfid", spatial, reference.spatial, maps)
+            pairs = (reference.features, reference.spatial_features) if reference.paired else (None, None)
+            self._distance(found, "frechet", pooled, reference.pooled, pairs[0])
+            self._distance(found, "sfid", spatial, reference.spatial, pairs[1])
             self._kernel(found, pooled, reference)
         if logits is None:
             self._lack("inception_score", "the network names no classes")
         elif self.panel.has("inception_score"):
-            found["inception_score"] = recentred(lambda i: inception_score(logits[i].flatten(0, 1)), len(logits))
+            score = lambda i: inception_score(logits[i].flatten(0, 1))  # noqa: E731
+            found["inception_score"] = recentred(score, len(logits), least=1.0)
         return found
 
     def _distance(
-        self, found: dict[str, Estimate], name: str, own: Tensor | None, other: Gaussian | None, pair: Tensor | None
+        self,
+        found: dict[str, Estimate],
+        name: str,
+        own: Tensor | None,
+        other: Gaussian | None,
+        pair: Tensor | None,
     ) -> None:
         """A Frechet distance; samples with the reference's own noises are resampled together with it."""
         if own is None or other is None:
@@ -105,7 +111,8 @@ class Tally:
             against = other if pair is None else gaussian_of(pair[places].flatten(0, 1))
             return frechet(gaussian_of(own[places].flatten(0, 1)), against)
 
-        found[name] = recentred(distance, len(own), 100 if own.shape[-1] <= WIDEST else 0)
+        resamples = next((n for width, n in RESAMPLES if own.shape[-1] <= width), 0)
+        found[name] = recentred(distance, len(own), resamples, least=0.0)
         return None
 
     def _kernel(self, found: dict[str, Estimate], own: Tensor, reference: Reference) -> None:

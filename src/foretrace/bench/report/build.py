@@ -39,9 +39,9 @@ def build_report(results: Path, out: Path) -> list[Path]:
         raise LoadError(f"{results} holds no rows; expected at least one. Run foretrace bench again.")
     out.mkdir(parents=True, exist_ok=True)
     figures = [_figures(group, out, "" if len(groups) == 1 else f"-{n}") for n, group in enumerate(groups, 1)]
-    parts = [page_part(group, results.parent, drawn) for group, drawn in zip(groups, figures, strict=True)]
     numbers = _write(out / "report.json", json.dumps(_numbers(groups), indent=1, allow_nan=False) + "\n")
-    return [_write(out / "report.html", _render(parts)), numbers, *(p for drawn in figures for p in drawn)]
+    page = _write(out / "report.html", render_page(groups, results.parent, figures))
+    return [page, numbers, *(path for drawn in figures for path in drawn)]
 
 
 def _figures(group: Group, out: Path, suffix: str) -> list[Path]:
@@ -86,7 +86,9 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _render(parts: list[dict[str, Any]]) -> str:
+def render_page(groups: Sequence[Group], folder: Path, figures: Sequence[Sequence[Path]]) -> str:
+    """The page as text; ``folder`` holds the pictures, ``figures`` are those files of each group to name."""
+    parts = [page_part(group, folder, drawn) for group, drawn in zip(groups, figures, strict=True)]
     environment = Environment(
         loader=PackageLoader("foretrace.bench", "report"),
         autoescape=True,

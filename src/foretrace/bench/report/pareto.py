@@ -17,6 +17,8 @@ from foretrace.bench.rows import Estimate
 SIZES = {"wide": (560, 400), "narrow": (356, 330)}
 """Each plot is drawn twice, so that its letters keep their size; the page shows one of the two."""
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 44
+CROWD = 40
+"""From so many points on, lines are thin and intervals pale until a point is chosen."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def draw_plot(plot: Plot, size: str) -> Markup:
         _front(frame),
         *(_curve(frame, curve) for curve in plot.curves),
         _labels(frame),
-        class_=f"plot {size}",
+        class_=f"plot {size}{' crowd' if len(plot.points) > CROWD else ''}",
         viewBox=f"0 0 {width} {height}",
         role="group",
         aria_label=f"{plot.title}. Arrow keys go from point to point.",

@@ -75,11 +75,12 @@ def strips_png(strips: Sequence[Strip], path: Path) -> Path:
     for line, strip in enumerate(strips):
         width = 1 / max(len(strip.frames), 1)
         tint = colour(strip.series.colour)
-        for frame in strip.frames:
-            height = 0.8 if frame.computed else 0.1 + 0.5 * (frame.height or 0.0)
+        for computed in (True, False):
+            frames = [frame for frame in strip.frames if frame.computed == computed]
+            height = [0.8 if computed else 0.1 + 0.5 * (frame.height or 0.0) for frame in frames]
             axes.bar(
-                (frame.step + 0.5) * width, height, 0.86 * width, bottom=len(strips) - line - 0.9, color=tint,
-                alpha=1.0 if frame.computed else 0.4,
+                [(frame.step + 0.5) * width for frame in frames], height, 0.86 * width,
+                bottom=len(strips) - line - 0.9, color=tint, alpha=1.0 if computed else 0.4,
             )  # fmt: skip
     names = [f"{_plain(s.label)}  ({s.computed} of {len(s.frames)})" for s in strips]
     axes.set_yticks([len(strips) - i - 0.5 for i in range(len(strips))], names, fontsize=8)

@@ -1,6 +1,7 @@
 "use strict";
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
+const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]; // of the difference map
 
 // Theme: the system's, until the button is pressed.
 {
@@ -120,9 +121,9 @@ function pictures(group) {
     one(".which", viewer).textContent = `sample ${sample + 1} of ${samples}`;
     all(".thumb", group).forEach((b) => b.removeAttribute("aria-current"));
     for (const row of [left.value, right.value]) thumb(row)?.setAttribute("aria-current", "true");
-    const still = pair.every((p) => p && !("moving" in p.dataset));
+    const still = pair.every((p) => p && !("moving" in p.dataset) && p.complete && p.naturalWidth);
     one(".difference", viewer).hidden = !still;
-    if (still) Promise.all(pair.map((p) => p.decode())).then(() => difference(map, one(".amount", viewer), pair), () => { map.width = 0; });
+    if (still) difference(map, one(".amount", viewer), pair);
   };
   const move = (value) => { slide.value = value; stage.style.setProperty("--at", `${slide.value}%`); };
   slide.addEventListener("input", () => move(slide.value));
@@ -146,10 +147,10 @@ function pictures(group) {
   });
   right.selectedIndex = right.options.length - 1;
   show();
+  if (document.readyState !== "complete") addEventListener("load", show); // the pictures may not be there yet
 }
 
 // Mean absolute difference of the channels; the colour follows its square root, so that small ones are seen.
-const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 function difference(canvas, amount, pair) {
   const [a, b] = pair, width = a.naturalWidth, height = a.naturalHeight;
   const read = (img) => {

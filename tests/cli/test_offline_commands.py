@@ -1,0 +1,122 @@
+"""foretrace tune and calibrate, on the embedded model with a few steps and samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import foretrace as ft
+from cli.test_commands import invoke, refused
+from foretrace.offline.sampling import sample
+from offline.common import shapes
+
+SMALL = ("--model", "shapes-dit", "--steps", 4, "--guidance", 1.0, "--device", "cpu")
+
+
+def call(guidance: float) -> dict:
+    return {
+        "class_labels": [0], "guidance_scale": guidance, "num_inference_steps": 4,
+        "generator": torch.Generator().manual_seed(0),
+    }  # fmt: skip
+
+
+def test_tune_saves_a_profile_that_works(tmp_path: Path) -> None:
+    words = ("--samples", 2, "--batch", 1, "--minutes", 0.0, "--out", tmp_path)
+    result = invoke("tune", *SMALL, "--computed", 2, *words)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "profile.safetensors"
+    assert f"use it: ft.accelerate(pipe, profile='{path}')" in result.output
+    profile = ft.Profile.load(path)
+    assert len(profile.measured["computed"]) == 2
+    assert f"{profile.measured['held_out_error']}" in result.output
+    with ft.accelerate(shapes(), profile=path) as run:
+        sample(shapes(), call(1.0))
+    assert run.report.computed == profile.measured["computed"]
+    verdicts = (tmp_path / "verdicts.jsonl").read_text()
+    again = invoke("tune", *SMALL, "--speedup", 2, *words)
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "verdicts.jsonl").read_text() == verdicts, "a run was made twice"
+
+
+def test_a_curve_saves_a_profile_for_each_point(tmp_path: Path) -> None:
+    words = ("--samples", 2, "--batch", 1, "--minutes", 0.0, "--out", tmp_path)
+    result = invoke("tune", *SMALL, "--pareto", "2,3", *words)
+    assert result.exit_code == 0, result.output
+    points = json.loads((tmp_path / "pareto.json").read_text())
+    assert [point["computed"] for point in points] == [2, 3]
+    for point in points:
+        profile = ft.Profile.load(tmp_path / f"profile-{point['computed']}.safetensors")
+        assert profile.measured["held_out_error"] == point["tuned"] <= point["uniform"]
+        assert f"{point['tuned']:.4f}" in result.output
+    assert (tmp_path / "pareto.png").is_file()
+
+
+def test_calibrate_saves_a_profile_that_works(tmp_path: Path) -> None:
+    """A weak class-pooled shift helps reuse on the embedded model."""
+    words = ("--samples", 4, "--batch", 2, "--set", "interval=2", "--variant", "shift", "--pool", "class")
+    result = invoke("calibrate", *SMALL, *words, "--window", "0,1", "--alpha", "0.1", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "profile.safetensors"
+    assert f"saved {path}" in result.output
+    profile = ft.Profile.load(path)
+    assert profile.measured["held_out_error"] < profile.measured["uncorrected_error"]
+    assert profile.method.calibrator.steps == tuple(profile.measured["targets"])
+    with ft.accelerate(shapes(), profile=path) as run:
+        sample(shapes(), call(1.0))
+    assert run.report.skipped == profile.measured["targets"]
+
+
+def test_a_calibration_that_does_not_help_says_so(tmp_path: Path) -> None:
+    words = ("--samples", 2, "--batch", 1, "--variant", "shift", "--alpha", "0", "--out", tmp_path)
+    assert "expected less than without" in refused("calibrate", *SMALL, "--window", "0,1", *words)
+    assert not list(tmp_path.iterdir())
+    forced = invoke("calibrate", *SMALL, "--window", "0,1", *words, "--force")
+    assert forced.exit_code == 0, forced.output
+    profile = ft.Profile.load(tmp_path / "profile.safetensors")
+    assert profile.measured["held_out_error"] == profile.measured["uncorrected_error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "got no goal; expected one of speedup, computed_steps and max_error"),
+        (("--speedup", 2, "--computed", 3), "got speedup, computed_steps; expected one"),
+        (("--speedup", 0.5), "speedup got 0.5; expected a number from 1"),
+        (("--pareto", "abc"), "--pareto got 'abc'; expected numbers split by commas"),
+        (("--pareto", "2,3", "--max-error", 0.1), "got --pareto and another goal; expected one"),
+        (("--speedup", 2, "--prompt", "sun"), "class 'sun'; expected one of"),
+        (("--speedup", 2, "--pass", "promt=cat"), "takes no argument 'promt'"),
+        (("--speedup", 2, "--samples", 1), "Invalid value for '--samples'"),
+        (("--speedup", 2, "--samples", 2, "--batch", 4), "calls got 1; expected at least 2"),
+    ],
+)
+def test_bad_goals_are_refused_before_any_run(words: tuple, told: str, tmp_path: Path) -> None:
+    assert told in refused("tune", *SMALL, *words, "--out", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--method", "tracash"), "no method 'tracash'"),
+        (("--alpha", "much"), "--alpha got 'much'; expected numbers split by commas"),
+        (("--window", "0"), "--window got '0'; expected 2 numbers"),
+        (("--variant", "half"), "variant got 'half'; expected one of 'full'"),
+    ],
+)
+def test_bad_calibrations_are_refused_before_any_run(words: tuple, told: str, tmp_path: Path) -> None:
+    assert told in refused("calibrate", *SMALL, *words, "--out", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["tune", "calibrate"])
+def test_missing_files_and_folders_are_refused(command: str, tmp_path: Path) -> None:
+    goal = ("--speedup", 2) if command == "tune" else ()
+    missing = refused(command, *SMALL, *goal, "--prompts", tmp_path / "no.txt", "--out", tmp_path)
+    assert f"there is no file {tmp_path / 'no.txt'}; expected one with a prompt a line" in missing
+    (tmp_path / "file").write_text("")
+    assert "cannot write to" in refused(command, *SMALL, *goal, "--out", tmp_path / "file")
+    assert "no folder" in refused(command, "--model", tmp_path / "nothing", *goal, "--out", tmp_path / "out")
