@@ -20,8 +20,9 @@ SEARCH_SEED, TEST_SEED = 1000, 0
 class Table:
     """See above. Rows are printed as they come."""
 
-    def __init__(self, task: Task, samples: int, batch: int) -> None:
+    def __init__(self, task: Task, samples: int, batch: int, steps: int | None = None) -> None:
         self.task, self.samples, self.batch = task, samples, batch
+        self.steps = steps or task.steps
         self.uncached = self.draw()
         self.rows: list[dict[str, Any]] = []
 
@@ -30,7 +31,7 @@ class Table:
         parts = []
         for start in range(0, self.samples, self.batch):
             numbers = range(start, min(self.samples, start + self.batch))
-            parts.append(self.task.draw(self.task.arguments(numbers, TEST_SEED, steps)))
+            parts.append(self.task.draw(self.task.arguments(numbers, TEST_SEED, steps or self.steps)))
         return torch.cat(parts)
 
     def add(self, label: str, computed: list[int], images: torch.Tensor, **more: Any) -> None:
@@ -42,7 +43,7 @@ class Table:
                 "label": label,
                 "computed": len(computed),
                 "computed_steps": computed,
-                "steps": self.task.steps,
+                "steps": self.steps,
                 "relative_l2": statistics.fmean(each),
                 "relative_l2_quartiles": statistics.quantiles(each, n=4),
                 "score": self.task.score(images),
@@ -63,7 +64,7 @@ class Table:
     def tuner(self, samples: int) -> Tuner:
         """A tuner over ``samples`` samples of other noises, a third of which only judges."""
         calls = [
-            self.task.arguments(range(start, min(samples, start + self.batch)), SEARCH_SEED)
+            self.task.arguments(range(start, min(samples, start + self.batch)), SEARCH_SEED, self.steps)
             for start in range(0, samples, self.batch)
         ]
         return prepare(self.task.pipe, calls, progress=console)

@@ -34,7 +34,8 @@ def bootstrap(
     if statistic is statistics.fmean:  # thousands of samples: not one by one
         found = torch.tensor(values, dtype=torch.float64)[picked].mean(dim=1)
     else:
-        found = torch.tensor([float(statistic([values[i] for i in row])) for row in picked.tolist()])
+        rows = [float(statistic([values[i] for i in row])) for row in picked.tolist()]
+        found = torch.tensor(rows, dtype=torch.float64)
     return Estimate(value, *_bounds(found))
 
 
@@ -49,8 +50,8 @@ def recentred(
     value = statistic(torch.arange(count))
     if count < 2 or resamples < 2 or not math.isfinite(value):
         return Estimate(value)
-    found = torch.tensor([statistic(row) for row in resampled(count, resamples, seed=0)])
-    reach = NORMAL * float(found.double().std())
+    rows = [statistic(row) for row in resampled(count, resamples, seed=0)]
+    reach = NORMAL * float(torch.tensor(rows, dtype=torch.float64).std())
     return Estimate(value, max(least, value - reach), value + reach)
 
 
@@ -62,5 +63,5 @@ def resampled(count: int, resamples: int, seed: int) -> Tensor:
 
 def _bounds(found: Tensor) -> tuple[float, float]:
     tail = (1 - LEVEL) / 2
-    low, high = torch.quantile(found.double(), torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
+    low, high = torch.quantile(found, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return low, high
