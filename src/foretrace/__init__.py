@@ -41,6 +41,7 @@ from foretrace.predictor import Chebyshev as Chebyshev
 from foretrace.predictor import DynamicModes as DynamicModes
 from foretrace.predictor import FlatBackward as FlatBackward
 from foretrace.predictor import FoCa as FoCa
+from foretrace.predictor import FoCaBDF2 as FoCaBDF2
 from foretrace.predictor import Hermite as Hermite
 from foretrace.predictor import Lagrange as Lagrange
 from foretrace.predictor import LinearPredictor as LinearPredictor
@@ -80,6 +81,7 @@ __all__ = [
     "DynamicModes",
     "FlatBackward",
     "FoCa",
+    "FoCaBDF2",
     "ForetraceError",
     "Growing",
     "Hermite",

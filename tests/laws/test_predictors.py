@@ -39,6 +39,7 @@ LINEAR = [
 BIASED = [ft.Chebyshev(4, keep=5), ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5)]
 ROLLING = [
     *(ft.FoCa(lam) for lam in (0.0, 0.5, 1.0)),
+    ft.FoCaBDF2(),
     *(ft.Corrected(ft.AdamsBashforth(2), threshold) for threshold in (0.0, 0.1)),
 ]
 PAIRS = [

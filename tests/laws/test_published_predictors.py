@@ -168,6 +168,42 @@ def test_foca_in_closed_form_is_the_literal_recursion(data: st.DataObject, seed:
     torch.testing.assert_close(got, literal_foca(indices, values, target), rtol=1e-9, atol=1e-9)
 
 
+def literal_foca_bdf2(indices: list[int], values: list[Tensor], target: int) -> Tensor:
+    """Equations 6 to 8 with eq. 6 on the rolling history as slope; plain reuse is put onto the line."""
+    computed = dict(zip(indices, values, strict=True))
+    history: dict[int, Tensor] = {}
+    slope: Tensor | None = None
+    last = indices[0]
+    for k in range(indices[0], target + 1):
+        if k in computed:
+            first = slope is None
+            if k != last:
+                slope = (computed[k] - computed[last]) / (k - last)
+            history[k] = computed[k]
+            if first and slope is not None:
+                history[k - 1], history[k - 2] = computed[k] - slope, computed[k] - 2 * slope
+            last = k
+        elif slope is None:
+            history[k] = computed[last]
+        else:
+            local = (3 * history[k - 1] - 4 * history[k - 2] + history[k - 3]) / 2
+            bdf2 = 4 / 3 * history[k - 1] - 1 / 3 * history[k - 2] + 2 / 3 * local
+            end = (3 * bdf2 - 4 * history[k - 1] + history[k - 2]) / 2
+            history[k] = history[k - 1] + 0.5 * (slope + end)
+    return history[target]
+
+
+@given(data=st.data(), seed=st.integers(0, 99), count=st.integers(1, 5))
+def test_foca_on_the_bdf2_slope_is_the_literal_recursion(data: st.DataObject, seed: int, count: int) -> None:
+    indices, target = data.draw(grids(count))
+    values = random_features(count, seed)
+    got, expected = (
+        forecast(ft.FoCaBDF2(), indices, target, values),
+        literal_foca_bdf2(indices, values, target),
+    )
+    torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-8)
+
+
 @given(data=st.data(), seed=st.integers(0, 99), count=st.integers(2, 6))
 def test_undamped_identities(data: st.DataObject, seed: int, count: int) -> None:
     """FoCa without refresh, TraCache of order 1, Taylor of order 1 and Lagrange of order 1 are one line."""

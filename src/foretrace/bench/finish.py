@@ -40,7 +40,7 @@ def finish_row(
     missing = {} if found.peak is not None else {"peak_bytes": NO_PEAK}
     quality = tally.result()
     try:
-        macs = _macs(found.report.run_macs, len(computed), uncached.report.full_macs, bench.steps)
+        macs = _macs(_spent(entry, found, uncached), len(computed), uncached.report.full_macs, bench.steps)
     except UnsupportedModel as error:
         macs, missing["macs"] = {}, str(error)
     return bench.write(
@@ -103,6 +103,14 @@ def _macs(spent: Macs, computed: int, full: Macs, steps: int) -> dict[str, dict[
     """Both conventions, beside those of the uncached run; and what papers print."""
     nominal = round(computed / steps * full.total)
     return {"macs": {**spent._asdict(), "nominal": nominal}, "macs_full": dict(full._asdict())}
+
+
+def _spent(entry: Entry, found: Probe, uncached: Probe) -> Macs:
+    """MACs of a row. A control's calls are those of the uncached run, so they are not counted again."""
+    if entry.kind == "method":
+        return found.report.run_macs
+    calls, total = len(found.report.calls), len(uncached.report.calls)
+    return Macs(*(count * calls // total for count in uncached.report.full_macs))
 
 
 def _efficiency(timed: Latency | None, steps: int, computed: int) -> float | None:

@@ -38,7 +38,6 @@ def peak_bytes(device: str) -> Iterator[list[int]]:
 
 def _reset_peak() -> bool:
     """Give freed pages back and start the kernel's high-water mark anew."""
-    gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # else pages that an earlier row freed would count
     try:

@@ -6,6 +6,7 @@ from foretrace.predictor.base import Predictor as Predictor
 from foretrace.predictor.chebyshev import Chebyshev as Chebyshev
 from foretrace.predictor.dmd import DynamicModes as DynamicModes
 from foretrace.predictor.foca import FoCa as FoCa
+from foretrace.predictor.foca_bdf2 import FoCaBDF2 as FoCaBDF2
 from foretrace.predictor.lagrange import Lagrange as Lagrange
 from foretrace.predictor.multistep import AdamsBashforth as AdamsBashforth
 from foretrace.predictor.reuse import Reuse as Reuse

@@ -96,8 +96,8 @@ def render_page(groups: Sequence[Group], folder: Path, figures: Sequence[Sequenc
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    folder = files("foretrace.bench.report")
-    style, script = ((folder / name).read_text("utf-8") for name in ("style.css", "script.js"))
+    assets = files("foretrace.bench.report")
+    style, script = ((assets / name).read_text("utf-8") for name in ("style.css", "script.js"))
     return environment.get_template("template.html.j2").render(
         parts=parts,
         style=Markup(palette.style_sheet() + style),
