@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.checks import at_least, between
+from foretrace.combinator.weights import Damped
 from foretrace.errors import InvalidSetting, NoGain
 from foretrace.granularity import Granularity, parse_granularity
 from foretrace.offline.amplification import amplification
@@ -21,17 +22,29 @@ from foretrace.offline.record import record
 from foretrace.offline.recording import Recording
 from foretrace.offline.search import Found, search
 from foretrace.offline.spread import gain_with_spread
-from foretrace.predictor import AdaptiveLagrange, FoCa, Lagrange, LinearPredictor, Predictor, SoftLagrange
+from foretrace.predictor import (
+    AdaptiveLagrange,
+    FoCa,
+    Lagrange,
+    LinearPredictor,
+    Predictor,
+    Reuse,
+    SoftLagrange,
+)
 from foretrace.profile import Profile
 
 PREDICTORS: tuple[Predictor, ...] = (
+    Reuse(),
     Lagrange(1),
+    Damped(Lagrange(1), 0.5),
     Lagrange(2),
     SoftLagrange(2),
     AdaptiveLagrange(4),
     FoCa(0.5),
 )
-"""What a search chooses from: one of these was the best in every setting measured so far."""
+"""What a search chooses from: one of these was the best in every setting measured so far. Reuse is among them
+since under strong guidance and a second-order sampler of few steps whatever extrapolates is worse.
+"""
 PROBES = 12
 """Runs that measure the amplification; the steps between are interpolated."""
 
