@@ -17,6 +17,7 @@ import foretrace as ft
 from foretrace.bench import runner
 from foretrace.bench.bench import RESULTS
 from foretrace.bench.quality.fidelity import relative_l2
+from foretrace.bench.reason import reason_of
 from foretrace.bench.rows import Row, read_rows
 from foretrace.bench.runner import run_bench
 from foretrace.bench.spec import Spec, make_spec
@@ -96,6 +97,14 @@ def test_a_row_that_cannot_run_says_why(rows: dict[str, Row]) -> None:
     assert row.status == "failed"
     assert row.reason.startswith("UnsupportedModel")
     assert row.latency is None and not row.quality
+
+
+def test_an_error_without_words_says_where_it_was_raised() -> None:
+    try:
+        raise AssertionError
+    except AssertionError as error:
+        assert reason_of(error).startswith("AssertionError in test_bench.py, test_an_error_without_words")
+    assert reason_of(MemoryError("no room")) == "MemoryError: no room"
 
 
 def test_the_control_is_a_direct_run(rows: dict[str, Row], subject: Subject, spec: Spec) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from foretrace.bench.entries import PEERS
+from foretrace.bench.peers import measure
 from foretrace.bench.peers.counting import computed_steps
 from foretrace.bench.peers.install import _DIFFUSERS, IDENTIFIERS
 from foretrace.bench.rows import Row
@@ -19,7 +21,7 @@ from foretrace.macs import Macs
 ACTIVE = "cache-dit:Fn_compute_blocks=1,max_warmup_steps=1,residual_diff_threshold=0.9"
 ASKED = {
     "model": "shapes-dit", "samples": 2, "batch": 2, "steps": 6, "rounds": 1, "device": "cpu",
-    "peers": ["diffusers-taylorseer", "diffusers-fbc:threshold=0.5", ACTIVE, "diffusers-fastercache"],
+    "peers": ["diffusers-taylorseer", "diffusers-fbc:threshold=0.5", ACTIVE],
     "samplers": [], "fewer_steps": [],
 }  # fmt: skip
 
@@ -50,10 +52,14 @@ def test_a_peer_that_does_nothing_says_so(rows: dict[str, Row]) -> None:
     assert row.latency is None
 
 
-def test_a_peer_that_fails_says_why(rows: dict[str, Row]) -> None:
-    row = rows["diffusers-fastercache"]
-    assert row.status == "failed"
-    assert "RuntimeError" in row.reason
+def test_a_peer_that_fails_says_why(tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    plain = {"model": str(tmp_path / "none"), "samples": 2}
+    request.write_text(json.dumps({"peer": "cache-dit", "settings": {}, "spec": plain, "threads": 1}))
+    measure.main(request)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["status"] == "failed"
+    assert result["reason"].startswith("LoadError")
 
 
 def test_every_known_peer_can_be_installed() -> None:

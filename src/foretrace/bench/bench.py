@@ -13,6 +13,7 @@ from foretrace.bench.entries import Entry
 from foretrace.bench.quality.networks import Network
 from foretrace.bench.quality.panel import Panel, make_panel
 from foretrace.bench.quality.reference import Reference, load_reference, reference_of, see_frames
+from foretrace.bench.reason import reason_of
 from foretrace.bench.rows import Row, read_rows, write_row
 from foretrace.bench.sampling import decodes
 from foretrace.bench.spec import Spec
@@ -72,7 +73,7 @@ class Bench:
 
     def fail(self, entry: Entry, error: Exception) -> Row:
         """Append a row that says why there is none."""
-        return self.write(entry, status="failed", reason=f"{type(error).__name__}: {error}")
+        return self.write(entry, status="failed", reason=reason_of(error))
 
 
 def prepare(spec: Spec, subject: Subject, progress: Progress) -> Bench:

@@ -19,21 +19,19 @@ from torch import Tensor
 from foretrace.history import Feature, Step, weighted_sum
 from foretrace.predictor.base import Predictor
 
-Row = tuple[float, float, float, float]
-"""Weights of F_a, of the rolling history one and two steps before it, and of D."""
+Row = tuple[float, ...]
+"""Four weights: those of F_a, of the rolling history one and two steps before it, and of D."""
 
 
 def rolled(horizon: int) -> Row:
     """The weights of the feature ``horizon`` steps after the newest computed one; down to two before."""
-    now, before, earlier = (1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0)
-    if horizon < 0:
-        return before if horizon == -1 else earlier
-    for _ in range(horizon):
+    rows = [[0.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]  # oldest first
+    for _ in range(max(horizon, 0)):
+        earlier, before, now = rows[-3:]
         slope = [(3 * n - 4 * b + e) / 2 for n, b, e in zip(now, before, earlier, strict=True)]
         slope[3] += 1.0
-        following = tuple(n + s / 2 for n, s in zip(now, slope, strict=True))
-        now, before, earlier = following, now, before  # type: ignore[assignment]
-    return now
+        rows.append([n + s / 2 for n, s in zip(now, slope, strict=True)])
+    return tuple(rows[min(horizon, 0) - 1])
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class FoCaBDF2(Predictor):
         streams = [self._roll(state, i, live.detach(), gap) for i, live in enumerate(feature)]
         return replace(state, time=step.index, kept=tuple(zip(*streams, strict=True)), out_dtypes=out)
 
-    def _roll(self, state: Rolling, i: int, live: Tensor, gap: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _roll(self, state: Rolling, i: int, live: Tensor, gap: int) -> tuple[Tensor, ...]:
         """F_a, the two before it and D of one stream. A history of plain reuse is put onto the line."""
         exact = torch.promote_types(live.dtype, torch.float32)
         newest = live.to(exact)
@@ -87,7 +85,8 @@ class FoCaBDF2(Predictor):
         if len(state.kept) == 1:
             before, earlier = newest - slope, newest - 2 * slope
         else:
-            before, earlier = (self._at(state, i, horizon, exact) for horizon in (gap - 1, gap - 2))
+            before = self._at(state, i, gap - 1, exact)
+            earlier = self._at(state, i, gap - 2, exact)
         kept = state.dtype or live.dtype
         return (
             newest.to(kept, copy=True),

@@ -22,10 +22,12 @@ from foretrace.bench.peers.context import denoisers_of
 from foretrace.bench.peers.counting import computed_steps, held_bytes, trace_counted
 from foretrace.bench.peers.install import Host, install
 from foretrace.bench.sampling import call_pipeline
+from foretrace.bench.reason import reason_of
 from foretrace.bench.spec import make_spec
 from foretrace.bench.subject import load_subject, make_calls
 from foretrace.bench.timing import timed_rounds
 from foretrace.bench.trajectory import describe
+from foretrace.cli.pipelines import load_pipeline
 from foretrace.macs import Macs
 from foretrace.offline.calls import Call
 
@@ -40,7 +42,7 @@ def main(path: Path) -> None:
     try:
         result = measure(request, path.parent)
     except Exception as error:  # a peer that fails is a row that says why
-        result = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        result = {"status": "failed", "reason": reason_of(error)}
     (path.parent / "result.json").write_text(json.dumps(result))
 
 
@@ -49,7 +51,7 @@ def measure(request: dict[str, Any], folder: Path) -> Result:
     spec = make_spec(request["spec"])
 
     def load() -> Any:
-        return load_subject(spec.model, spec.device, spec.dtype).pipe
+        return load_pipeline(spec.model, spec.device, spec.dtype)
 
     subject = load_subject(spec.model, spec.device, spec.dtype)
     plain = subject.pipe
