@@ -10,8 +10,9 @@ import torch
 
 import foretrace as ft
 from cli.test_commands import invoke, refused
+from foretrace.cli.calls import build_calls
 from foretrace.offline.sampling import sample
-from offline.common import shapes
+from offline.common import shapes, tiny
 
 SMALL = ("--model", "shapes-dit", "--steps", 4, "--guidance", 1.0, "--device", "cpu")
 
@@ -77,6 +78,22 @@ def test_a_calibration_that_does_not_help_says_so(tmp_path: Path) -> None:
     assert forced.exit_code == 0, forced.output
     profile = ft.Profile.load(tmp_path / "profile.safetensors")
     assert profile.measured["held_out_error"] == profile.measured["uncorrected_error"]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["names", "numbers"])
+def test_samples_do_not_depend_on_the_batch(named: bool) -> None:
+    """Sample i has class i in turn and noise of its own; a model without names counts its classes."""
+    pipe = shapes() if named else tiny()
+    split, whole = (build_calls(pipe, [], 7, batch, 4, 5, {}) for batch in (3, 7))
+    assert [len(call["generator"]) for call in split] == [3, 3, 1]
+    for name, of in (("class_labels", int), ("generator", lambda g: g.initial_seed())):
+        flat = [of(x) for call in split for x in call[name]]
+        assert flat == [of(x) for x in whole[0][name]]
+        assert flat == (
+            list(range(5, 12)) if name == "generator" else [i % (8 if named else 4) for i in range(7)]
+        )
+    chosen = build_calls(pipe, ["3", "1"], 3, 2, 4, 0, {})
+    assert [call["class_labels"] for call in chosen] == [[3, 1], [3]]
 
 
 @pytest.mark.parametrize(
