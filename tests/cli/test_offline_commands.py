@@ -86,12 +86,11 @@ def test_samples_do_not_depend_on_the_batch(named: bool) -> None:
     pipe = shapes() if named else tiny()
     split, whole = (build_calls(pipe, [], 7, batch, 4, 5, {}) for batch in (3, 7))
     assert [len(call["generator"]) for call in split] == [3, 3, 1]
-    for name, of in (("class_labels", int), ("generator", lambda g: g.initial_seed())):
-        flat = [of(x) for call in split for x in call[name]]
-        assert flat == [of(x) for x in whole[0][name]]
-        assert flat == (
-            list(range(5, 12)) if name == "generator" else [i % (8 if named else 4) for i in range(7)]
-        )
+    for name, of in (("class_labels", int), ("generator", torch.Generator.initial_seed)):
+        assert [of(x) for call in split for x in call[name]] == [of(x) for x in whole[0][name]]
+    assert [x.initial_seed() for x in whole[0]["generator"]] == list(range(5, 12))
+    classes = list(pipe.labels.values()) if named else [0, 1, 2, 3]
+    assert whole[0]["class_labels"] == [classes[i % len(classes)] for i in range(7)]
     chosen = build_calls(pipe, ["3", "1"], 3, 2, 4, 0, {})
     assert [call["class_labels"] for call in chosen] == [[3, 1], [3]]
 

@@ -11,7 +11,14 @@ from foretrace.errors import InvalidSetting
 from laws.test_partition import features
 from laws.test_predictors import forecast, grids
 
-BASES = (ft.Lagrange(1), ft.Reuse(), ft.Lagrange(3), ft.Damped(ft.Lagrange(2), 0.7))
+BASES = (
+    ft.Lagrange(1),
+    ft.Reuse(),
+    ft.Lagrange(3),
+    ft.Damped(ft.Lagrange(2), 0.7),
+    ft.Warped(ft.Lagrange(1)),
+)
+"""The last one's weights depend on every point that it is shown."""
 choices = st.lists(st.integers(0, len(BASES) - 1), min_size=1, max_size=40).map(tuple)
 
 
@@ -53,7 +60,7 @@ def test_points_and_degree_are_those_of_the_bases_in_use(picks: tuple[int, ...])
     "make",
     [
         lambda: ft.ByStep(BASES, ()),
-        lambda: ft.ByStep(BASES, (0, 4)),
+        lambda: ft.ByStep(BASES, (0, 5)),
         lambda: ft.ByStep(BASES, (0, -1)),
         lambda: ft.ByStep((), (0,)),
         lambda: ft.ByStep((ft.Reuse(), ft.FoCa()), (0,)),  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def reason_of(error: BaseException) -> str:
-    """Type and message of an error. One without a message, such as a bare assert, says where it was raised."""
+    """Type and message of an error. One without a message, as a bare assert, says where it was raised."""
     if str(error).strip():
         return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -21,8 +21,8 @@ from foretrace.bench.origin import usual_steps
 from foretrace.bench.peers.context import denoisers_of
 from foretrace.bench.peers.counting import computed_steps, held_bytes, trace_counted
 from foretrace.bench.peers.install import Host, install
-from foretrace.bench.sampling import call_pipeline
 from foretrace.bench.reason import reason_of
+from foretrace.bench.sampling import call_pipeline
 from foretrace.bench.spec import make_spec
 from foretrace.bench.subject import load_subject, make_calls
 from foretrace.bench.timing import timed_rounds
