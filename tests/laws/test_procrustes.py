@@ -140,7 +140,7 @@ def test_mix_is_the_convex_mix(seed: int, share: float, variants) -> None:
 
 
 @given(seed=seeds, width=st.integers(2, 12), alpha=st.floats(0.05, 2.0), scale=scales,
-       tolerance=st.just(0.0) | st.floats(-4.5, -1).map(lambda power: 10**power))  # fmt: skip
+       tolerance=st.sampled_from([0.0, 1e-4, 2e-4, 1e-3, 0.1]))  # fmt: skip
 def test_compressing_changes_the_map_by_no_more_than_allowed(
     seed: int, width: int, alpha: float, scale: float, tolerance: float
 ) -> None:
