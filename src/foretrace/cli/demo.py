@@ -33,7 +33,7 @@ error: relative L2 to the uncached pictures    PSNR: to them, in dB
 steps computed (█) and forecast (·):"""
 MEANINGS = {
     "class": "share of pictures in which the classifier sees the class asked for",
-    "attributes": "share of sizes, colours, shapes and backgrounds in the caption that the judge sees",
+    "attributes": "share of the captions' attributes that the judge sees",
     "motion": "share of videos in which the judge sees the object and the motion asked for",
 }
 
@@ -71,7 +71,7 @@ def demo(
     numbers[0] |= {"macs": full, "macs_full": full}
     numbers[0]["macs_linear"] = rows[1].report.full_macs.linear if rows[1].report else None
     console.print(_table(task, numbers, length, samples))
-    legend = LEGEND.format(score=task.score_name, meaning=MEANINGS[task.score_name])
+    legend = LEGEND.format(score=_column(task), meaning=MEANINGS[task.score_name])
     console.print(legend, highlight=False)
     for row in rows[1:]:
         console.print(f"{row.label:<14} {row.report.strip if row.report else ''}", highlight=False)
@@ -99,7 +99,7 @@ def _table(task: Task, numbers: list[dict[str, Any]], steps: int, samples: int) 
     guidance = task.call[REFERENCES[task.name].guidance]
     title = f"{task.name}, {task.sampler}, {steps} steps, guidance {guidance:g}, {samples} samples a method"
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in ("method", "steps", "GMACs", "fewer", "s", "faster", "error", "PSNR", task.score_name):
+    for name in ("method", "steps", "GMACs", "fewer", "s", "faster", "error", "PSNR", _column(task)):
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for n in numbers:
         uncached = n["psnr"] is None
@@ -115,6 +115,11 @@ def _table(task: Task, numbers: list[dict[str, Any]], steps: int, samples: int) 
             f"{n['accuracy']:.0%}",
         )
     return table
+
+
+def _column(task: Task) -> str:
+    """The score's name where it fits a column."""
+    return task.score_name if len(task.score_name) <= 6 else "score"
 
 
 def _caption(label: str, computed: int, steps: int) -> str:

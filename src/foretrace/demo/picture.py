@@ -9,7 +9,7 @@ from torch import Tensor
 
 STRIP = 4
 """Frames shown of each video in the still picture."""
-WIDEST_TITLE = 60
+WIDEST_TITLE = 90
 
 
 def save_grid(rows: list[tuple[str, Tensor]], titles: list[str], path: Path) -> list[Path]:
