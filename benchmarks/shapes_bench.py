@@ -11,11 +11,12 @@ from rich.progress import track
 from torch import Tensor
 
 import foretrace as ft
-from foretrace.cli.demo import GUIDANCE
 from foretrace.demo.classifier import load_classifier
 from foretrace.demo.compare import psnr, relative_l2
+from foretrace.demo.references import REFERENCES
 
 STEPS = 50
+GUIDANCE = REFERENCES["shapes-dit"].call["guidance_scale"]
 SITES = {"stack": ft.PerStack(), "model": ft.PerModel()}
 MODULES = ft.PerModule("attn", "ff")
 Labelled = tuple[str, str, ft.Method]

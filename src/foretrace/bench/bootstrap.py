@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from foretrace.bench.rows import Estimate
+from foretrace.resampling import bounds, resampled
 
-LEVEL = 0.95
 NORMAL = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""
 RESAMPLES = 1000
@@ -36,7 +36,7 @@ def bootstrap(
     else:
         rows = [float(statistic([values[i] for i in row])) for row in picked.tolist()]
         found = torch.tensor(rows, dtype=torch.float64)
-    return Estimate(value, *_bounds(found))
+    return Estimate(value, *bounds(found))
 
 
 def recentred(
@@ -53,15 +53,3 @@ def recentred(
     rows = [statistic(row) for row in resampled(count, resamples, seed=0)]
     reach = NORMAL * float(torch.tensor(rows, dtype=torch.float64).std())
     return Estimate(value, max(least, value - reach), value + reach)
-
-
-def resampled(count: int, resamples: int, seed: int) -> Tensor:
-    """Places drawn with replacement: (resamples, count) int64."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(count, (resamples, count), generator=generator)
-
-
-def _bounds(found: Tensor) -> tuple[float, float]:
-    tail = (1 - LEVEL) / 2
-    low, high = torch.quantile(found, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
-    return low, high

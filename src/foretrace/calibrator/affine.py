@@ -35,17 +35,22 @@ class AffineMap:
     factors: tuple[Tensor, Tensor] | None = None
 
     def apply(self, x: Tensor) -> Tensor:
-        """The map of every token, accumulated in fp32, in the shape and dtype of ``x``."""
+        """The map of every token, accumulated in fp32, in the shape, dtype and device of ``x``."""
         rows = channels_last(x)
         shape, tokens = rows.shape, rows.float().flatten(1, -2) if rows.ndim > 2 else rows.float()
-        device = x.device
-        out = tokens * self.scale.to(device).float() + self.bias.to(device).float()
+        out = tokens * self.scale.float() + self.bias.float()
         if self.weight is not None:
-            out = out + tokens @ self.weight.to(device).float()
+            out = out + tokens @ self.weight.float()
         if self.factors is not None:
-            left, right = (factor.to(device).float() for factor in self.factors)
+            left, right = (factor.float() for factor in self.factors)
             out = out + (tokens @ left) @ right
         return channels_back(out.reshape(shape)).to(x.dtype)
+
+    def to(self, device: torch.device) -> AffineMap:
+        """The map on ``device``; itself where it is there."""
+        if self.bias.device == device:
+            return self
+        return AffineMap.from_tensors({name: x.to(device) for name, x in self.tensors.items()})
 
     @property
     def tensors(self) -> dict[str, Tensor]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import torch
+
 from foretrace.calibrator.affine import AffineMap
 from foretrace.calibrator.base import Calibrator
 from foretrace.history import Feature, SiteKey, Step
@@ -23,15 +25,26 @@ class Place(NamedTuple):
 class TCC(Calibrator):
     """The priors of one schedule. A place without a prior is left as it is."""
 
-    maps: Mapping[Place, AffineMap] = field(default_factory=dict)
+    maps: Mapping[Place, AffineMap] = field(default_factory=dict, repr=False)
     write_back: bool = False
+    _placed: dict[tuple[Place, torch.device], AffineMap] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def correct(self, forecast: Feature, site: SiteKey, step: Step) -> Feature:
         """See the class."""
-        found = [self.maps.get(Place(step.index, site, stream)) for stream in range(len(forecast))]
+        found = [self._at(Place(step.index, site, i), x.device) for i, x in enumerate(forecast)]
         if not any(found):
             return forecast
         return tuple(one.apply(x) if one else x for one, x in zip(found, forecast, strict=True))
+
+    def _at(self, place: Place, device: torch.device) -> AffineMap | None:
+        """The prior of a place, on the device of the feature: moved there once, not at every skipped step."""
+        if place not in self.maps:
+            return None
+        if (place, device) not in self._placed:
+            self._placed[place, device] = self.maps[place].to(device)
+        return self._placed[place, device]
 
     def with_maps(self, maps: Mapping[Place, AffineMap]) -> TCC:
         """These priors and ``maps`` beside them."""

@@ -111,7 +111,7 @@ class Means:
         )
 
 
-class Setting:
+class RunFacts:
     """What a run was made with, as a profile's guard would see it."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Setting:
 
 
 @contextmanager
-def observing(pipe: Any, method: Method, observer: Any, setting: Setting | None = None) -> Iterator[Session]:
+def observing(pipe: Any, method: Method, observer: Any, setting: RunFacts | None = None) -> Iterator[Session]:
     """``method`` at work on ``pipe``, every feature shown to ``observer``."""
     session = Session(find_target(pipe), method, None, observer, setting)
     session.attach()

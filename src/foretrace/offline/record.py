@@ -14,7 +14,7 @@ from foretrace.errors import LoadError
 from foretrace.granularity import Granularity, parse_granularity
 from foretrace.history import Feature, SiteKey, Step
 from foretrace.offline.calls import Call, check_calls, digest
-from foretrace.offline.collect import Features, Grams, Setting, TokenMeans, never_skip, observing
+from foretrace.offline.collect import Features, Grams, RunFacts, TokenMeans, never_skip, observing
 from foretrace.offline.processes import gather_done, share
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.recording import Recording, Shard, spell
@@ -95,7 +95,7 @@ def _shard(
                 "calls, model, sampler, sites and keep. Record into another folder, or delete this one."
             )
         return found
-    setting, observers = Setting(), _observers(kept)
+    setting, observers = RunFacts(), _observers(kept)
     both = _All(list(observers.values()))
     with observing(pipe, never_skip(granularity), both, setting):
         latents = sample(pipe, call)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
+import torch
+
+from foretrace.resampling import bounds, resampled
 
 DRAWS = 2000
 
@@ -15,8 +17,8 @@ def gain_with_spread(before: Sequence[float], after: Sequence[float]) -> dict[st
     Samples are drawn in pairs, so noises that are hard for both do not widen it. One sample has no spread:
     the interval is then the value.
     """
-    a, b = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    rows = np.random.default_rng(0).integers(len(a), size=(DRAWS, len(a)))
-    ratios = a[rows].mean(axis=1) / np.maximum(b[rows].mean(axis=1), 1e-30)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return {"value": float(a.mean() / max(b.mean(), 1e-30)), "low": float(low), "high": float(high)}
+    pairs = torch.tensor([before, after], dtype=torch.float64)
+    rows = pairs[:, resampled(len(before), DRAWS, seed=0)].mean(dim=2)
+    low, high = bounds(rows[0] / rows[1].clamp(min=1e-30))
+    value = pairs[0].mean() / pairs[1].mean().clamp(min=1e-30)
+    return {"value": float(value), "low": low, "high": high}

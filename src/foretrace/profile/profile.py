@@ -129,6 +129,10 @@ class Profile:
         if self.method.calibrator is not None:
             size = self.method.calibrator.nbytes / 2**20
             lines.append(f"  priors   {size:.3g} MiB")
+        gain = self.measured.get("gain")
+        if gain:
+            spread = f"{gain['low']:.2f} to {gain['high']:.2f}"
+            lines.append(f"  held-out gain {gain['value']:.2f}x, 95 % interval {spread}")
         lines += [
             f"  {name}: {value}"
             for name, value in self.measured.items()
