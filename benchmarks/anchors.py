@@ -20,7 +20,7 @@ PREDICTORS: dict[str, ft.Predictor] = {
 
 
 def methods() -> list[Labelled]:
-    """(label, site, method), at the denoiser's output. Of 50 steps 3, 5 and 7 compute 18 or 17, 11 or 10, 8."""
+    """At the denoiser's output. Of 50 steps the intervals compute 18 or 17, 11 or 10, and 8."""
     return [
         (f"{name}, {interval}, from the {anchor}", "model", ft.Method(ft.Stride(interval, anchor), predictor))
         for interval in (3, 5, 7)

@@ -11,9 +11,7 @@ import torch
 from record import RESULTS, cpu_name, write_lines
 from rich.console import Console
 from rich.table import Table
-from shapes_bench import STEPS, Bench, Labelled, measure
-
-from foretrace.cli.demo import GUIDANCE
+from shapes_bench import GUIDANCE, STEPS, Bench, Labelled, measure
 
 
 def show(rows: list[dict[str, Any]], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The scripts beside the package: each still finds what it imports, from the package and from its neighbours."""
+"""The scripts beside the package still find what they import, from the package and from their neighbours."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from foretrace.calibrator.affine import AffineMap
 from foretrace.calibrator.tcc import Place
 from foretrace.errors import AttachError, InvalidSetting, LoadError, ProfileMismatch
 from foretrace.history import SiteKey
-from foretrace.offline.collect import Setting, never_skip, observing
+from foretrace.offline.collect import RunFacts, never_skip, observing
 from foretrace.profile.fingerprint import fingerprint_of_models, fingerprint_of_sampler
 from runtime.test_laws import snapshot
 from runtime.test_pipelines import Call, dit, flux, wan
@@ -39,13 +39,13 @@ def method(channels: int = 4) -> ft.Method:
 
 def profile(pipe: Any, call: Call, **run: Any) -> ft.Profile:
     """Made for one run of ``call``."""
-    setting = Setting()
+    facts = RunFacts()
     made_for = fingerprint_of_models({"transformer": pipe.transformer}) | fingerprint_of_sampler(
         pipe.scheduler
     )
-    with observing(pipe, never_skip(ft.PerModel()), None, setting):
+    with observing(pipe, never_skip(ft.PerModel()), None, facts):
         call(**run)
-    return ft.Profile(method(), made_for | setting.seen)
+    return ft.Profile(method(), made_for | facts.seen)
 
 
 @pytest.mark.parametrize("name", MAKERS)
