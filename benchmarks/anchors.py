@@ -1,4 +1,5 @@
-"""Where strides begin: counted back from the last step, as the papers do on DiT, on from the first, or spread.
+"""Where strides begin: counted back from the last step, as the papers do on DiT, on from the first, or
+spread.
 
 Spread evenly from the first step, with no need for a step near the end, as `foretrace.tune` starts from.
 

@@ -29,7 +29,7 @@ class Step:
 
     ``index`` counts from 0 (the noisiest step), ``t`` is the time the denoiser was given (timestep or
     sigma, in the model's own unit), ``total`` the number of steps of the run where it is known, ``batch`` the
-    number of samples in the call.
+    number of samples in the call, ``rows`` which of them are meant (``None``: all).
     """
 
     index: int
@@ -37,6 +37,7 @@ class Step:
     total: int | None = None
     coordinate: float | None = None
     batch: int | None = None
+    rows: tuple[int, ...] | None = None
 
     def has_rows(self, x: Tensor) -> bool:
         """Whether ``x`` has one row per sample; folded frames and packed tokens have not."""

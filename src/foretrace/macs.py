@@ -37,9 +37,9 @@ class Macs(NamedTuple):
     def __sub__(self, other: Macs) -> Macs:
         return Macs(self.linear - other.linear, self.total - other.total)
 
-    def times(self, count: int) -> Macs:
-        """``count`` such calls."""
-        return Macs(self.linear * count, self.total * count)
+    def times(self, count: float) -> Macs:
+        """``count`` such calls; a share of one where only some samples were computed."""
+        return Macs(round(self.linear * count), round(self.total * count))
 
 
 class CallMacs(NamedTuple):

@@ -1,6 +1,5 @@
-"""A method is a choice on the axes: schedule, predictor, calibrator and granularity, in one frozen dataclass.
-
-Gates and verifiers are further axes of the design; they join this dataclass with the first member of each.
+"""A method is a choice on the axes: schedule, predictor, calibrator, gate and granularity, in one frozen
+dataclass.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import torch
 from foretrace.calibrator import Calibrator
 from foretrace.checks import one_of
 from foretrace.errors import InvalidSetting
+from foretrace.gate import Budget, Gate
 from foretrace.granularity import Granularity, PerModel
 from foretrace.predictor import Predictor
 from foretrace.schedule import Schedule
@@ -28,8 +28,9 @@ class Method:
     ``history_dtype`` is the precision of the kept points (``None``: that of the features); sums are
     accumulated in at least fp32 either way. ``time`` is the coordinate that predictors extrapolate in, see
     `runtime/axis.py`. ``on_nonfinite`` says what to do when a feature holds NaN or inf: compute until one is
-    finite again, with a warning, or stop with an error. ``name`` is the recipe's file name, for reports and
-    citations.
+    finite again, with a warning, or stop with an error. A step is skipped iff ``schedule`` allows it and
+    ``gate`` admits it, within ``budget``, the limits of what a gate may decide. ``name`` is the recipe's
+    file name, for reports and citations.
     """
 
     schedule: Schedule
@@ -40,6 +41,8 @@ class Method:
     on_nonfinite: Literal["compute", "stop"] = "compute"
     name: str = "custom"
     calibrator: Calibrator | None = None
+    gate: Gate | None = None
+    budget: Budget | None = None
 
     def __post_init__(self) -> None:
         one_of("time", self.time, TIME_AXES)
@@ -55,16 +58,34 @@ class Method:
                     f"Method.{part} got {value!r}; expected a {base.__name__}. "
                     f"Pass one of the parts that foretrace exports."
                 )
-        if self.calibrator is not None and not isinstance(self.calibrator, Calibrator):
-            raise InvalidSetting(
-                f"Method.calibrator got {self.calibrator!r}; expected a Calibrator or None. Fit one with "
-                "foretrace.calibrate."
-            )
+        self._check_optional()
         if self.time != "index" and self.predictor.counts_steps:
             raise InvalidSetting(
                 f"time got {self.time!r} with {self.predictor}, which measures in steps; "
                 "expected time='index'. Pass that, or another predictor."
             )
+        self._check_dtype()
+
+    def _check_optional(self) -> None:
+        """The parts that may be absent."""
+        for part, base, hint in (
+            ("calibrator", Calibrator, "Fit one with foretrace.calibrate."),
+            ("gate", Gate, "Pass one of foretrace's gates, such as ErrorEstimate(0.05)."),
+            ("budget", Budget, "Pass foretrace.Budget(most=..., longest=...)."),
+        ):
+            value = getattr(self, part)
+            if value is not None and not isinstance(value, base):
+                raise InvalidSetting(
+                    f"Method.{part} got {value!r}; expected a {base.__name__} or None. {hint}"
+                )
+        if self.budget is not None and self.gate is None:
+            raise InvalidSetting(
+                f"Method got {self.budget} without a gate; expected a gate, whose decisions it limits. "
+                f"Pass one, "
+                "or leave the budget out: a schedule alone decides nothing at run time."
+            )
+
+    def _check_dtype(self) -> None:
         dtype = self.history_dtype
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise InvalidSetting(

@@ -155,6 +155,42 @@ class Growing(Schedule):
 
 
 @dataclass(frozen=True)
+class Window(Schedule):
+    """Leave all steps but the first ``warmup`` and the last ``cooldown`` to a gate.
+
+    Either is a number of steps, or a share of the run below 1 (MagCache keeps the first fifth): then so many
+    steps, rounded down, and of the warm-up at least one.
+    """
+
+    warmup: int | float = 1
+    cooldown: int | float = 0
+
+    def __post_init__(self) -> None:
+        for name in ("warmup", "cooldown"):
+            value = getattr(self, name)
+            if isinstance(value, float):
+                between(name, value, 0.0, 0.999)
+            else:
+                at_least(name, value, 0)
+
+    @property
+    def needs_total(self) -> bool:
+        """Shares, and the end of a run, need its length."""
+        return isinstance(self.warmup, float) or bool(self.cooldown)
+
+    def may_skip(self, step: Step, age: int) -> bool:
+        """See the class."""
+        if not self.needs_total:
+            return step.index >= self.warmup
+        self.check(step.total)
+        assert step.total is not None
+        warmup, cooldown = (
+            int(x * step.total) if isinstance(x, float) else x for x in (self.warmup, self.cooldown)
+        )
+        return max(warmup, 1) <= step.index < step.total - cooldown
+
+
+@dataclass(frozen=True)
 class Mask(Schedule):
     """Compute exactly the steps whose indices are given; index 0 must be among them."""
 

@@ -26,6 +26,21 @@ def block_places(denoiser: nn.Module) -> list[Place]:
     return [(blocks, key) for blocks in find_stacks(denoiser).values() for key in blocks._modules]
 
 
+def first_attention(denoiser: nn.Module) -> list[Place]:
+    """The attention modules of the first block, by definition."""
+    blocks, key = block_places(denoiser)[0]
+    block = blocks._modules[key]
+    assert block is not None
+    places = [(parent, attribute) for parent, attribute, _ in _matches(block, ("attn",))]
+    if not places:
+        raise UnsupportedModel(
+            f"{type(denoiser).__name__} has no attention in its first block that foretrace can see; "
+            f"expected one, "
+            "to read the modulated input from. Use a gate with another probe, such as error_estimate."
+        )
+    return places
+
+
 def module_places(denoiser: nn.Module, names: Sequence[str]) -> list[Place]:
     """The modules of these names inside the blocks; nothing below a found one is looked at.
 
@@ -77,3 +92,16 @@ def _children(denoiser: nn.Module) -> list[str]:
             if next(child.parameters(), None) is not None:
                 found[name] = None
     return list(found)
+
+
+def check_uncompiled(denoiser: nn.Module) -> None:
+    """Raise if the modules inside the blocks cannot be seen, because the blocks are compiled."""
+    for blocks, key in block_places(denoiser):
+        block = blocks._modules[key]
+        if getattr(block, "_compiled_call_impl", None) is not None or hasattr(block, "_orig_mod"):
+            raise UnsupportedModel(
+                f"{type(denoiser).__name__} has compiled blocks, whose modules cannot be seen; expected "
+                "uncompiled ones. Use PerBlock() or PerStack(), which leave compiled blocks whole, and a "
+                "gate "
+                "that looks at none of their modules."
+            )

@@ -39,7 +39,7 @@ class Handle:
             log.total,
             session.history_bytes() if session.attached else log.history_bytes,
             session.sites_of_branches() if session.attached else dict(log.sites),
-            session.reader.synchronisations,
+            session.waits(),
             tuple(log.notes),
             tuple(sorted(log.short)),
             log.denoisers,

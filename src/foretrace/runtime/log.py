@@ -16,13 +16,18 @@ SMALL = 4096
 
 
 class Call(NamedTuple):
-    """One call of a denoiser: step, (denoiser, branch), skipped or computed, begin and end in seconds."""
+    """One call of a denoiser: step, (denoiser, branch), skipped or computed, begin and end in seconds.
+
+    ``share`` is the share of its samples that was computed; it is between 0 and 1 only where a gate decides
+    for each sample.
+    """
 
     step: int
     key: tuple[str, int]
     skipped: bool
     begin: float
     end: float
+    share: float = 1.0
 
 
 class Example(NamedTuple):

@@ -11,6 +11,7 @@ from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerModel
 from foretrace.history import Feature, Step
 from foretrace.runtime.packing import tensor_slots, unpack
+from foretrace.runtime.rows import take
 from foretrace.runtime.trace import Trace
 
 
@@ -60,10 +61,29 @@ class ModelSite:
             feature = (feature[0] + self._base(feature, args, kwargs),)
         return trace.template.pack(feature)
 
-    def _base(self, feature: Feature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        """The latent input: the first tensor argument with the output's shape."""
+    def partly(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        rows: tuple[int, ...],
+    ) -> Any:
+        """Run the denoiser on the samples ``rows`` alone, and forecast the others."""
+        assert trace.template is not None
+        some, named = take(args, kwargs, rows, step.batch or 1)
+        output, _ = unpack(forward(*some, **named), self.name)
+        base = (self._base(output, args, kwargs, step.batch),) if self.residual else ()
+        return trace.template.pack(trace.join(step, output, rows, base))
+
+    def _base(
+        self, feature: Feature, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int | None = None
+    ) -> Tensor:
+        """The latent input: the first tensor argument with the output's shape, of ``batch`` samples."""
+        shape = tuple(feature[0].shape) if batch is None else (batch, *feature[0].shape[1:])
         inputs = tensor_slots(args, kwargs).values()
-        base = next((x for x in inputs if x.shape == feature[0].shape), None)
+        base = next((x for x in inputs if x.shape == shape), None)
         if base is None or len(feature) != 1:
             raise UnsupportedModel(
                 f"{self.name} returns {[tuple(x.shape) for x in feature]}, and no single input of that shape "

@@ -11,11 +11,12 @@ from torch import nn
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
-from foretrace.models import block_places, module_places
+from foretrace.models import block_places, check_uncompiled, module_places
 from foretrace.runtime.layout import copies
 from foretrace.runtime.packing import Slot, Template, fetch, fresh_containers, unpack
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.residual import Inputs, inputs_of, sources_of
+from foretrace.runtime.rows import take
 from foretrace.runtime.tap import Switch, install_taps
 from foretrace.runtime.trace import Trace
 
@@ -43,7 +44,7 @@ class ModuleSite:
         inside = isinstance(granularity, PerModule)
         self.places = module_places(denoiser, granularity.names) if inside else block_places(denoiser)
         if inside:
-            _check_uncompiled(denoiser)
+            check_uncompiled(denoiser)
         self.paths = {module: path for path, module in denoiser.named_modules()}
         self.switch = Switch()
         self._proven: set[tuple[int, ...]] = set()
@@ -84,6 +85,21 @@ class ModuleSite:
         skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site))
         output = self.switch.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)
+        return output
+
+    def partly(
+        self,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        rows: tuple[int, ...],
+    ) -> Any:
+        """Run the denoiser with the modules run on the samples ``rows`` alone."""
+        handler = _Rows(self.name, trace, step, rows)
+        output = self.switch.run(handler, forward, args, kwargs)
+        check_count(self.name, step, handler.calls, trace.layout.count)
         return output
 
     def _learn(
@@ -190,16 +206,25 @@ class _Pass:
         return route.templates[site].pack(feature)
 
 
+class _Rows:
+    """A call in which the modules run on some samples alone, and the others' results are forecast."""
+
+    def __init__(self, name: str, trace: Trace, step: Step, rows: tuple[int, ...]) -> None:
+        self.name, self.trace, self.step, self.rows = name, trace, step, rows
+        self.batch = step.batch or 1
+        self.calls = 0
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        site, route = self.calls, self.trace.layout
+        self.calls += 1
+        _check_order(self.name, self.step, route, site, module)
+        entered = tuple(fetch(slot, args, kwargs).clone() for slot in route.sources[site])
+        some, named = take(args, kwargs, self.rows, self.batch)
+        feature, _ = unpack(module(*some, **named), type(module).__name__)
+        joined = self.trace.join(self.step, feature, self.rows, entered, site)
+        return route.templates[site].pack(joined)
+
+
 def _check_order(name: str, step: Step, route: Route, site: int, module: nn.Module) -> None:
     if site >= route.count or module is not route.modules[site]:
         raise_other_block(name, step, site)
-
-
-def _check_uncompiled(denoiser: nn.Module) -> None:
-    for blocks, key in block_places(denoiser):
-        block = blocks._modules[key]
-        if getattr(block, "_compiled_call_impl", None) is not None or hasattr(block, "_orig_mod"):
-            raise UnsupportedModel(
-                f"{type(denoiser).__name__} has compiled blocks, whose modules cannot be seen; expected "
-                "uncompiled ones. Use PerBlock() or PerStack(), which leave compiled blocks whole."
-            )

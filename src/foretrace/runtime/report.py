@@ -86,9 +86,20 @@ class Report:
         spent = Macs(0, 0)
         for key, (computed, skipped) in self.branches.items():
             per_call = self._per_call[key]
-            spent += per_call.computed.times(computed)
-            spent += (per_call.computed - per_call.inside).times(skipped)
+            whole = sum(call.share for call in self.calls if call.key == key)
+            spent += per_call.computed.times(computed + skipped)
+            spent = spent - per_call.inside.times(computed + skipped - whole)
         return spent
+
+    @property
+    def mean_computed(self) -> float:
+        """Computed steps of an average sample: ``len(computed)``, or less where samples decide for
+        themselves.
+        """
+        steps: dict[int, list[float]] = {}
+        for call in self.calls:
+            steps.setdefault(call.step, []).append(call.share)
+        return sum(sum(shares) / len(shares) for shares in steps.values())
 
     @cached_property
     def full_macs(self) -> Macs:
@@ -136,7 +147,9 @@ class Report:
             for (name, branch), (computed, skipped) in self.branches.items()
         ]
         if self.synchronisations:
-            lines.append(f"  waits    {self.synchronisations} for the GPU, to read the time")
+            lines.append(
+                f"  waits    {self.synchronisations} for the GPU, to read the time or a gate's signal"
+            )
         if self.short:
             steps = f"{len(self.short)} step{'s' * (len(self.short) > 1)} forecast from fewer"
             lines.append(f"  points   {steps} than {self.method.predictor.points}, so with a lower order")

@@ -2,7 +2,8 @@
 
 1. The sampler calls the denoiser; its entry hands the call to `Session.call`.
 2. The clock turns the time argument into a step and a branch; a new run drops what was kept.
-3. The schedule says, once per step, whether it may be skipped.
+3. The schedule says, once per step, whether it may be skipped; a gate, if there is one, may veto
+(`gated.py`).
 4. The site computes, keeping the feature and returning the output untouched, or forecasts.
 5. The log notes the call.
 """
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from foretrace.combinator.per_sample import PerSample
 from foretrace.errors import AttachError, ClockError, UnsupportedModel
 from foretrace.granularity import PerBlock, PerModel, PerModule, PerStack
 from foretrace.history import Observer, Step
@@ -25,10 +27,12 @@ from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
+from foretrace.runtime.gated import Gated, Visit, check_probe, latent_of
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import batch_size, modes_by_name, shapes_by_name
+from foretrace.runtime.reach import reach
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
@@ -53,12 +57,19 @@ MOST_BRANCHES = 16
 """More calls at one time than this are no branches: a guidance has two or three, Heun twice as many."""
 
 
+def at_run_time(method: Method) -> Method:
+    """The method as it runs: with a history for every sample, where samples decide for themselves."""
+    if method.gate is None or method.gate.reduce != "sample":
+        return method
+    return replace(method, predictor=PerSample(method.predictor))
+
+
 def make_site(denoiser: nn.Module, method: Method) -> Site:
     """The site of the method's granularity on ``denoiser``."""
     if isinstance(method.granularity, PerModel):
         return ModelSite(denoiser, method.granularity)
     if isinstance(method.granularity, PerStack):
-        return StackSite(denoiser, method.granularity)
+        return StackSite(denoiser, method.granularity, "none" if method.gate is None else method.gate.probe)
     if isinstance(method.granularity, (PerBlock, PerModule)):
         return ModuleSite(denoiser, method.granularity)
     raise UnsupportedModel(
@@ -87,7 +98,7 @@ class Session:
         observer: Observer | None = None,
         guard: Guard | None = None,
     ) -> None:
-        self.target, self.method, self.steps = target, method, steps
+        self.target, self.method, self.steps = target, at_run_time(method), steps
         self._observer, self._guard, self._guarded = observer, guard, False
         self.log = RunLog(target.denoisers)
         self.reader = TimeReader()
@@ -102,6 +113,8 @@ class Session:
         self._undo: list[Callable[[], None]] = []
         family = find_spec(next(iter(target.denoisers.values())))
         self.schedule = method.schedule.resolve(family.anchor)
+        self.gated = None if method.gate is None else Gated(self.method, self.schedule)
+        self._reach: float | None = None
         self._time_at: dict[str, tuple[str, int]] = {}
         self._names: dict[str, list[str]] = {}
         self.sites: dict[str, Site] = {}
@@ -111,8 +124,9 @@ class Session:
         for denoiser in self.target.denoisers.values():
             check_attachable(denoiser)
         check_axis(self.method.time, self.target.scheduler)
+        check_probe(self.method)
         if self.target.pipeline is None:
-            self.schedule.check(self.steps)
+            self._check_length(self.steps)
         for name, denoiser in self.target.denoisers.items():
             where = time_argument(denoiser)
             assert where is not None  # find_target has seen it
@@ -143,13 +157,17 @@ class Session:
     def begin(self, steps: int | None = None) -> None:
         """Start a new run with the next call, of ``steps`` steps from now on if given."""
         if steps is not None:
-            self.schedule.check(steps)
+            self._check_length(steps)
             self.steps = steps
         self._start(self.steps)
 
     def history_bytes(self) -> int:
         """Bytes of all kept points, over denoisers and branches."""
         return sum(trace.nbytes() for trace in self._traces.values())
+
+    def waits(self) -> int:
+        """How often the host waited for the GPU, to read a time or what a gate looks at."""
+        return self.reader.synchronisations + (0 if self.gated is None else self.gated.waits)
 
     def sites_of_branches(self) -> dict[tuple[str, int], int]:
         """How many sites keep something, per denoiser and branch."""
@@ -181,24 +199,59 @@ class Session:
                 self._guarded = True
             step = replace(step, batch=batch_size(self._names[name], shapes))
             self._notice(trace.check_feature())
-            self._decide(step, trace)
-            skip = self._skipping and trace.ready and may_forecast(trace, args, kwargs)
-            if skip and trace.computed < self.method.predictor.points:
-                self.log.short.add(step.index)
-            if not skip and key not in self.log.examples:  # before the call, which may use arguments up
+            if key not in self.log.examples:  # before the call, which may use arguments up
                 self.log.examples[key] = example_of(args, kwargs, None)
-            run = self.sites[name].forecast if skip else self.sites[name].compute
-            output = run(trace, step, forward, args, kwargs)
+            serve = self._serve if self.gated is None else self._serve_gated
+            output, share = serve(name, trace, step, forward, args, kwargs)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
             raise
-        if not skip:
-            trace.close(step)
-            trace.return_dict = kwargs.get("return_dict")
-            passed_over = self.sites[name].skipped_blocks(trace)
-            self.log.examples[key] = self.log.examples[key]._replace(skipped=passed_over)
-        self.log.calls.append(Call(step.index, key, skip, started, time.perf_counter()))
+        self._finish(name, trace, step, share, kwargs)
+        self.log.calls.append(Call(step.index, key, not share, started, time.perf_counter(), share))
         return output
+
+    def _serve(
+        self,
+        name: str,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[Any, float]:
+        """Step 4 by the schedule alone: what the call returns, and the share of samples computed, 0 or 1."""
+        self._decide(step, trace)
+        if not (self._skipping and trace.ready and may_forecast(trace, args, kwargs)):
+            return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
+        return self.sites[name].forecast(trace, step, forward, args, kwargs), 0.0
+
+    def _serve_gated(
+        self,
+        name: str,
+        trace: Trace,
+        step: Step,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[Any, float]:
+        """Step 4 where a gate has a say."""
+        assert self.gated is not None
+        latent = latent_of(self._names[name], args, kwargs)
+        possible = trace.ready and may_forecast(trace, args, kwargs)
+        visit = Visit(self.sites[name], trace, step, forward, args, kwargs, latent, self._reach, possible)
+        output, rows = self.gated.serve(visit, self._clock.branch)
+        return output, len(rows) / len(visit.everyone)
+
+    def _finish(self, name: str, trace: Trace, step: Step, share: float, kwargs: dict[str, Any]) -> None:
+        """Step 5: what the call leaves behind."""
+        if not share:
+            if trace.computed < self.method.predictor.points:
+                self.log.short.add(step.index)
+            return
+        trace.close(step)
+        trace.return_dict = kwargs.get("return_dict")
+        passed_over = self.sites[name].skipped_blocks(trace)
+        self.log.examples[trace.key] = self.log.examples[trace.key]._replace(skipped=passed_over)
 
     def _pass_by(self) -> None:
         """A call outside of any run of the pipeline is computed as if nothing were attached."""
@@ -233,6 +286,8 @@ class Session:
         step = self._clock.step
         if step.total is not None and step.index >= step.total:
             step = self._past_end(scheduler, now)
+        if self.gated is not None:
+            self._reach = reach(scheduler, now, self.reader)
         return replace(step, coordinate=coordinate(self.method.time, step, now, scheduler, self.reader))
 
     def _past_end(self, scheduler: Any, now: Reading) -> Step:
@@ -253,16 +308,26 @@ class Session:
         times = self.reader.host_list(scheduler)
         length = None if scheduler is None else run_length(scheduler, times, now.given)
         total = self.steps if length is None else length
-        self.schedule.check(total)
+        self._check_length(total)
         check_axis(self.method.time, scheduler)
         self._start(total)
         self._begun = True
+
+    def _check_length(self, total: int | None) -> None:
+        """Raise if the method cannot serve a run of ``total`` steps."""
+        self.schedule.check(total)
+        if self.method.gate is not None:
+            self.method.gate.check(total, self.method.granularity)
+        if self.method.budget is not None:
+            self.method.budget.check(total, lambda i: not self.schedule.may_skip(Step(i, total=total), 1))
 
     def _start(self, total: int | None) -> None:
         self._clock = begin(total)
         self._traces.clear()
         self._last_computed = -1
         self._begun = self._guarded = False
+        if self.gated is not None:
+            self.gated.start()
         self.log.clear(total)
 
     def _trace(self, key: tuple[str, int]) -> Trace:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from foretrace.history import Feature, Observer, SiteKey, Step
 from foretrace.hostcopy import HostCopy
 from foretrace.method import Method
 from foretrace.runtime.packing import Template
+from foretrace.runtime.rows import merge, others, pick, pick_all
 
 
 class _Ranges(NamedTuple):
@@ -36,7 +38,9 @@ class Trace:
     """The predictor's state at every site of one branch, and how the sites return.
 
     ``shapes`` are those of the call's tensor arguments: a forecast is only good for inputs of the shapes
-    it was computed from. ``layout`` is what sites inside the denoiser learned about its modules.
+    it was computed from. ``layout`` is what sites inside the denoiser learned about its modules. ``entered``
+    and
+    ``shown`` are what a gate's probe saw in the newest call; ``watch`` is told every computed feature.
     """
 
     method: Method
@@ -52,6 +56,9 @@ class Trace:
     modes: dict[str, Any] = field(default_factory=dict)
     return_dict: Any = None
     names: tuple[str, ...] = ()
+    entered: Feature = ()
+    shown: Feature = ()
+    watch: Callable[[SiteKey, Step, Feature], None] | None = None
     _passing: list[tuple[int, Tensor]] = field(default_factory=list)
     _ranges: _Ranges | None = None
 
@@ -90,6 +97,8 @@ class Trace:
         self.states[site] = self.method.predictor.commit(self.states[site], step, feature)
         if self.observer is not None:
             self.observer.computed(SiteKey(*self.key, site), step, feature)
+        if self.watch is not None:
+            self.watch(SiteKey(*self.key, site), step, feature)
         if feature[0].device.type != "meta":
             for x in feature:
                 self._passing.append((site, torch.stack(torch.aminmax(x.detach())).float()))
@@ -115,6 +124,23 @@ class Trace:
         if calibrator.write_back and corrected is not feature:
             self.states[site] = predictor.commit(self.states[site], step, corrected)
         return corrected
+
+    def join(
+        self, step: Step, computed: Feature, rows: tuple[int, ...], base: Feature = (), site: int = 0
+    ) -> Feature:
+        """Keep what was computed of the samples ``rows``; return it among the forecasts of the others.
+
+        ``base`` is what entered, of all samples, where the residual to it is stored.
+        """
+        batch = step.batch or 1
+        rest = others(rows, batch)
+        base = pick_all(base, range(batch), batch, self.source)
+        kept = tuple(x - pick(e, rows) for x, e in zip(computed, base, strict=True)) if base else computed
+        self.commit(replace(step, rows=rows), kept, site)
+        forecast = self.forecast(replace(step, rows=rest), site)
+        if base:
+            forecast = tuple(x + pick(e, rest) for x, e in zip(forecast, base, strict=True))
+        return merge(computed, forecast, rows, batch)
 
     def check_feature(self) -> str | None:
         """Forget everything kept if a feature with NaN or inf is among it, and say so.

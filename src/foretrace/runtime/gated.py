@@ -1,0 +1,169 @@
+"""How a call is served where a gate decides: ask, run accordingly, tell the gate what was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foretrace.errors import UnsupportedModel
+from foretrace.gate import Signal
+from foretrace.granularity import PerStack
+from foretrace.history import Feature, SiteKey, Step
+from foretrace.method import Method
+from foretrace.runtime.decider import Decider, Rows
+from foretrace.runtime.model_site import ModelSite
+from foretrace.runtime.module_site import ModuleSite
+from foretrace.runtime.packing import unpack
+from foretrace.runtime.row_proof import check_rows
+from foretrace.runtime.stack_site import StackSite
+from foretrace.runtime.trace import Trace
+from foretrace.schedule import Schedule
+
+Site = ModelSite | StackSite | ModuleSite
+
+
+@dataclass
+class Visit:
+    """One call of a denoiser on its way through a method with a gate."""
+
+    site: Site
+    trace: Trace
+    step: Step
+    forward: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    latent: Tensor
+    reach: float | None
+    possible: bool
+
+    @property
+    def everyone(self) -> Rows:
+        """All samples of the call."""
+        return tuple(range(self.step.batch or 1))
+
+    def run(self, rows: Rows) -> Any:
+        """What the call returns with the samples ``rows`` computed and the others forecast."""
+        call = (self.trace, self.step, self.forward, self.args, self.kwargs)
+        if not rows:
+            return self.site.forecast(*call)
+        if len(rows) == len(self.everyone):
+            return self.site.compute(*call)
+        return self.site.partly(*call, rows)
+
+
+class Gated:
+    """The deciders of one run, and the choice that the branches of the current step follow."""
+
+    def __init__(self, method: Method, schedule: Schedule) -> None:
+        assert method.gate is not None
+        self.method, self.gate, self.schedule = method, method.gate, schedule
+        self.waits = 0
+        self._proven: set[tuple[Any, ...]] = set()
+        self.start()
+
+    def start(self) -> None:
+        """A new run: nothing is decided yet."""
+        self._deciders: dict[tuple[str, int] | None, Decider] = {}
+        self._followed: Rows | None = None
+
+    def serve(self, visit: Visit, branch: int) -> tuple[Any, Rows]:
+        """What the call returns, and which samples were computed for it."""
+        alone = self.gate.branches == "alone"
+        if not alone and branch > 0:
+            rows = self._followed if self._followed is not None and visit.possible else visit.everyone
+            return visit.run(rows), rows
+        key = visit.trace.key if alone else None
+        if key not in self._deciders:
+            self._deciders[key] = Decider(self.method, self.schedule)
+        decider = self._deciders[key]
+        visit.trace.watch = self._watcher(decider)
+        output, rows = self._lead(visit, decider)
+        self._followed = rows
+        if rows:
+            returned = unpack(output, visit.trace.source)[0]
+            decider.note(visit.step, self._signal(visit, returned), rows)
+        return output, rows
+
+    def _lead(self, visit: Visit, decider: Decider) -> tuple[Any, Rows]:
+        """Decide and run, in this order, or on the way."""
+        first = not decider.units
+        on_the_way = self.gate.probe != "none" and visit.possible and not first
+        if on_the_way:
+            assert isinstance(visit.site, StackSite)
+            chosen: list[Rows] = []
+
+            def choose(entered: Feature, shown: Feature) -> Rows:
+                signal = replace(self._signal(visit), entered=entered, probe=shown)
+                chosen.append(self._ask(decider, visit, signal))
+                return chosen[0]
+
+            call = (visit.trace, visit.step, visit.forward, visit.args, visit.kwargs)
+            return visit.site.fork(*call, choose), chosen[0]
+        rows = self._ask(decider, visit, self._signal(visit) if visit.possible else None)
+        output = visit.run(rows)
+        if first and self.gate.reduce == "sample" and len(rows) > 1:
+            self._prove(visit, output)
+        return output, rows
+
+    def _ask(self, decider: Decider, visit: Visit, signal: Signal | None) -> Rows:
+        self.waits += signal is not None and visit.latent.device.type == "cuda"
+        return decider.choose(visit.step, signal)
+
+    def _signal(self, visit: Visit, output: Feature = ()) -> Signal:
+        trace = visit.trace
+        over = "max" if self.gate.reduce == "max" else "mean"
+        return Signal(visit.step, 1, visit.latent, trace.entered, trace.shown, output, visit.reach, over)
+
+    def _watcher(self, decider: Decider) -> Callable[[SiteKey, Step, Feature], None] | None:
+        """Shows computed features to the gate, if it wants them."""
+        if not self.gate.watches_sites:
+            return None
+
+        def watch(site: SiteKey, step: Step, feature: Feature) -> None:
+            decider.show(site, step, feature)
+
+        return watch
+
+    def _prove(self, visit: Visit, output: Any) -> None:
+        """Once per model and batch: some samples alone give what they gave among all."""
+        shape = (visit.trace.source, visit.step.batch, visit.latent.shape)
+        if shape not in self._proven:
+            check_rows(visit.site, visit.trace, visit.step, visit.forward, visit.args, visit.kwargs, output)
+            self._proven.add(shape)
+
+
+def check_probe(method: Method) -> None:
+    """Raise if the method's gate looks where its granularity has nothing to show."""
+    gate, granularity = method.gate, method.granularity
+    if gate is None or gate.probe == "none":
+        return
+    if not isinstance(granularity, PerStack) or (gate.probe == "head" and granularity.head < 1):
+        wanted = "PerStack(head=1)" if gate.probe == "head" else "PerStack()"
+        where = "the blocks before the span" if gate.probe == "head" else "the first block"
+        raise UnsupportedModel(
+            f"{type(gate).__name__} looks into {where}, which {granularity} does not run before it decides; "
+            f"expected {wanted} or alike. Pass granularity={wanted}, or another gate."
+        )
+
+
+def latent_of(names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """What is denoised: the first tensor argument, or first list of tensors, in the order of the
+    signature.
+    """
+    given = dict(zip(names, args, strict=False)) | kwargs
+    for name in names:
+        value = given.get(name)
+        if isinstance(value, Tensor) and value.is_floating_point() and value.ndim > 1:
+            return value
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Tensor):
+            same = all(x.shape == value[0].shape for x in value)
+            return torch.stack(list(value)) if same else torch.cat([x.flatten() for x in value])[None]
+    raise UnsupportedModel(
+        f"the denoiser was called without a floating tensor among {', '.join(names)}; expected the "
+        f"latent. Use a "
+        "method without a gate."
+    )
