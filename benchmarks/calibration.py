@@ -1,6 +1,7 @@
 """TCC on the embedded model: variants, strengths, one line or two, on reuse and on forecasts.
 
-Fitted on noises 2000 and up, of which the last call judges; the rows are on the noises of the other tables.
+Fitted on noises 2000 and up, of which the last call judges; the rows are on noises 0 and up, not
+those of `shapes_dit.py`.
 Run: python benchmarks/calibration.py
 """
 

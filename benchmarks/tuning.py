@@ -1,5 +1,6 @@
 """Tuned schedules on a reference model, beside uniform ones with published rules, and fewer steps.
 
+On noises 0 and up, not those of `shapes_dit.py`.
 Run: python benchmarks/tuning.py --model shapes-dit --counts 8 11 14 18 --minutes 2.5
 """
 
