@@ -19,6 +19,12 @@ from foretrace.combinator.weights import Damped as Damped
 from foretrace.combinator.weights import Warped as Warped
 from foretrace.demo.references import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
+from foretrace.gate import Budget as Budget
+from foretrace.gate import ErrorEstimate as ErrorEstimate
+from foretrace.gate import FirstBlock as FirstBlock
+from foretrace.gate import Gate as Gate
+from foretrace.gate import TeaCache as TeaCache
+from foretrace.gate import Verifier as Verifier
 from foretrace.granularity import PerBlock as PerBlock
 from foretrace.granularity import PerModel as PerModel
 from foretrace.granularity import PerModule as PerModule
@@ -59,6 +65,7 @@ from foretrace.schedule import Growing as Growing
 from foretrace.schedule import Mask as Mask
 from foretrace.schedule import Schedule as Schedule
 from foretrace.schedule import Stride as Stride
+from foretrace.schedule import Window as Window
 
 __version__ = "0.1.0"
 
@@ -69,6 +76,7 @@ __all__ = [
     "AdaptiveLagrange",
     "Bands",
     "Blend",
+    "Budget",
     "ByStep",
     "Calibrator",
     "Centered",
@@ -79,10 +87,13 @@ __all__ = [
     "Counter",
     "Damped",
     "DynamicModes",
+    "ErrorEstimate",
+    "FirstBlock",
     "FlatBackward",
     "FoCa",
     "FoCaBDF2",
     "ForetraceError",
+    "Gate",
     "Growing",
     "Hermite",
     "Lagrange",
@@ -104,8 +115,11 @@ __all__ = [
     "Step",
     "Stride",
     "Taylor",
+    "TeaCache",
     "Trust",
+    "Verifier",
     "Warped",
+    "Window",
     "accelerate",
     "attach",
     "available_methods",

@@ -12,7 +12,7 @@ import torch
 from foretrace.calibrator import Calibrator
 from foretrace.checks import one_of
 from foretrace.errors import InvalidSetting
-from foretrace.gate import Budget, Gate
+from foretrace.gate import Budget, Gate, Verifier
 from foretrace.granularity import Granularity, PerModel
 from foretrace.predictor import Predictor
 from foretrace.schedule import Schedule
@@ -29,8 +29,8 @@ class Method:
     accumulated in at least fp32 either way. ``time`` is the coordinate that predictors extrapolate in, see
     `runtime/axis.py`. ``on_nonfinite`` says what to do when a feature holds NaN or inf: compute until one is
     finite again, with a warning, or stop with an error. A step is skipped iff ``schedule`` allows it and
-    ``gate`` admits it, within ``budget``, the limits of what a gate may decide. ``name`` is the recipe's
-    file name, for reports and citations.
+    ``gate`` admits it, within ``budget``, the limits of what a gate may decide. ``verifier`` holds forecasts
+    against the truth at some sites. ``name`` is the recipe's file name, for reports and citations.
     """
 
     schedule: Schedule
@@ -43,6 +43,7 @@ class Method:
     calibrator: Calibrator | None = None
     gate: Gate | None = None
     budget: Budget | None = None
+    verifier: Verifier | None = None
 
     def __post_init__(self) -> None:
         one_of("time", self.time, TIME_AXES)
@@ -72,12 +73,15 @@ class Method:
             ("calibrator", Calibrator, "Fit one with foretrace.calibrate."),
             ("gate", Gate, "Pass one of foretrace's gates, such as ErrorEstimate(0.05)."),
             ("budget", Budget, "Pass foretrace.Budget(most=..., longest=...)."),
+            ("verifier", Verifier, "Pass foretrace.Verifier(threshold=...)."),
         ):
             value = getattr(self, part)
             if value is not None and not isinstance(value, base):
                 raise InvalidSetting(
                     f"Method.{part} got {value!r}; expected a {base.__name__} or None. {hint}"
                 )
+        if self.verifier is not None:
+            self.verifier.check(self.granularity)
         if self.budget is not None and self.gate is None:
             raise InvalidSetting(
                 f"Method got {self.budget} without a gate; expected a gate, whose decisions it limits. "

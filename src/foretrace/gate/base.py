@@ -30,7 +30,8 @@ class Signal:
     what the denoiser returned (of computed calls, afterwards). ``reach`` is how far an error of the output
     carries:
     the change of the next latent per unit of it, by the sampler's own coefficients, or ``None`` where they
-    are unknown. ``over`` is how several samples are taken together (`measure.py`). The tensors are the
+    are unknown. ``over`` is how several samples are taken together (`measure.py`), ``rejected`` whether a
+    verifier rejects the newest forecast. The tensors are the
     run's own: a gate copies what it keeps.
     """
 
@@ -42,6 +43,7 @@ class Signal:
     output: Feature = ()
     reach: float | None = None
     over: Over = "mean"
+    rejected: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

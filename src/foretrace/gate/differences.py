@@ -6,7 +6,8 @@ zero is one of differences, and its norm follows from the products <D_i, D_j> al
     sum_i d_i F_i = sum_j c_j D_j,   c_j = -sum_{i >= j} d_i,   |.|^2 = c' G c
 
 A new point adds one row to G: as many inner products as there are kept points. Products of raw points
-would cancel where features are alike; products of differences do not.
+would cancel where features are alike; products of differences do not. They are taken in float64, since the
+norm is a root of sums that cancel: half of the digits are lost.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ def push(state: Differences, time: float, feature: Feature, keep: int) -> Differ
     newest = [x.detach() for x in feature]
     rows = [_dot(newest, newest)]
     if old.features:
-        step = [a.float() - b.float() for a, b in zip(newest, old.features[0], strict=True)]
+        step = [_wide(a) - _wide(b) for a, b in zip(newest, old.features[0], strict=True)]
         rows.append(_dot(step, step))
         for near, far in zip(old.features, old.features[1:], strict=False):
-            rows.append(_dot(step, [a.float() - b.float() for a, b in zip(near, far, strict=True)]))
+            rows.append(_dot(step, [_wide(a) - _wide(b) for a, b in zip(near, far, strict=True)]))
     coming = HostCopy(torch.stack(rows)[None])
     gone = old.times[keep - 1 :] + state.older
     return Differences(old.push(time, feature, keep), state.gram, state.norm, gone[:1], coming)
@@ -84,8 +85,9 @@ def _grown(gram: Gram, row: list[float]) -> Gram:
 
 
 def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    total = sum(
-        torch.linalg.vecdot(x.flatten().float(), y.flatten().float()) for x, y in zip(a, b, strict=True)
-    )
-    assert isinstance(total, Tensor)
-    return total
+    parts = (torch.linalg.vecdot(_wide(x).flatten(), _wide(y).flatten()) for x, y in zip(a, b, strict=True))
+    return torch.stack(tuple(parts)).sum()
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.float() if x.device.type == "mps" else x.double()  # Apple's GPUs have no float64

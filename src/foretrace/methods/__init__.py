@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 
 from foretrace.errors import InvalidSetting, UnknownMethod
+from foretrace.gate import Budget
 from foretrace.granularity import Granularity, parse_granularity
 from foretrace.method import Method
 
@@ -21,6 +22,8 @@ Setting: TypeAlias = (
 )
 COMMON_SETTINGS = ("granularity", "history_dtype", "time", "on_nonfinite")
 """Settings every recipe takes beside its own."""
+LIMITS = {"max_computed": "most", "min_computed": "least", "longest_run": "longest"}
+"""Settings every recipe with a gate takes: the limits of what it decides, by their names in `Budget`."""
 
 
 def available_methods() -> list[str]:
@@ -44,20 +47,21 @@ def load_method(name: str, **settings: Setting) -> Method:
     """The method ``name`` with the paper's settings, changed by ``settings``.
 
     Beside the recipe's own settings each takes ``granularity`` (an object or its short spelling, see
-    `parse_granularity`), ``history_dtype``, ``time`` and ``on_nonfinite``.
+    `parse_granularity`), ``history_dtype``, ``time`` and ``on_nonfinite``; one with a gate also
+    ``max_computed``, ``min_computed`` and ``longest_run`` (see `Budget`).
 
     Raises:
         UnknownMethod: there is no such recipe.
         InvalidSetting: the recipe has no such setting, or the value is out of range.
     """
     make = recipe(name)
-    own = {k: v for k, v in settings.items() if k not in COMMON_SETTINGS}
+    own = {k: v for k, v in settings.items() if k not in COMMON_SETTINGS and k not in LIMITS}
     known = list(inspect.signature(make).parameters)
     unknown = [k for k in own if k not in known]
     if unknown:
         raise InvalidSetting(
             f"{name} got the setting {unknown[0]!r}; expected one of "
-            f"{', '.join([*known, *COMMON_SETTINGS])}. Correct its name or leave it out."
+            f"{', '.join([*known, *COMMON_SETTINGS, *LIMITS])}. Correct its name or leave it out."
         )
     method = dataclasses.replace(make(**own), name=name)
     granularity = settings.get("granularity")
@@ -68,7 +72,8 @@ def load_method(name: str, **settings: Setting) -> Method:
     for common in ("time", "on_nonfinite"):
         if settings.get(common) is not None:
             method = dataclasses.replace(method, **{common: settings[common]})
-    return method
+    limits = {LIMITS[k]: v for k, v in settings.items() if k in LIMITS and v is not None}
+    return dataclasses.replace(method, budget=Budget(**limits)) if limits else method  # type: ignore[arg-type]
 
 
 def citation(method: str | Method) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from foretrace import combinator, granularity, predictor, schedule
+from foretrace import combinator, gate, granularity, predictor, schedule
 from foretrace.errors import ForetraceError, ProfileError
 from foretrace.method import Method
 
@@ -27,7 +27,7 @@ def _parts() -> Iterator[type]:
     from importlib import import_module
 
     modules = [schedule, granularity]
-    for package in (predictor, combinator):
+    for package in (predictor, combinator, gate):
         modules += [
             import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)
         ]

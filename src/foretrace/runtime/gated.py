@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foretrace.errors import UnsupportedModel
-from foretrace.gate import Signal
+from foretrace.errors import InvalidSetting, UnsupportedModel
+from foretrace.gate import Signal, Verifier
 from foretrace.granularity import PerStack
 from foretrace.history import Feature, SiteKey, Step
 from foretrace.method import Method
@@ -75,7 +75,7 @@ class Gated:
         alone = self.gate.branches == "alone"
         if not alone and branch > 0:
             rows = self._followed if self._followed is not None and visit.possible else visit.everyone
-            return visit.run(rows), rows
+            return self._run(visit, rows)
         key = visit.trace.key if alone else None
         if key not in self._deciders:
             self._deciders[key] = Decider(self.method, self.schedule)
@@ -104,9 +104,18 @@ class Gated:
             call = (visit.trace, visit.step, visit.forward, visit.args, visit.kwargs)
             return visit.site.fork(*call, choose), chosen[0]
         rows = self._ask(decider, visit, self._signal(visit) if visit.possible else None)
-        output = visit.run(rows)
+        output, rows = self._run(visit, rows)
         if first and self.gate.reduce == "sample" and len(rows) > 1:
             self._prove(visit, output)
+        return output, rows
+
+    def _run(self, visit: Visit, rows: Rows) -> tuple[Any, Rows]:
+        """Run, and run again where a verifier rejects what was forecast."""
+        output = visit.run(rows)
+        if not rows and must_redo(self.method.verifier, visit.trace, visit.step):
+            return visit.run(visit.everyone), visit.everyone
+        if rows:
+            visit.trace.missed = None
         return output, rows
 
     def _ask(self, decider: Decider, visit: Visit, signal: Signal | None) -> Rows:
@@ -116,7 +125,17 @@ class Gated:
     def _signal(self, visit: Visit, output: Feature = ()) -> Signal:
         trace = visit.trace
         over = "max" if self.gate.reduce == "max" else "mean"
-        return Signal(visit.step, 1, visit.latent, trace.entered, trace.shown, output, visit.reach, over)
+        return Signal(
+            visit.step,
+            1,
+            visit.latent,
+            trace.entered,
+            trace.shown,
+            output,
+            visit.reach,
+            over,
+            rejects(self.method.verifier, trace, visit.step),
+        )
 
     def _watcher(self, decider: Decider) -> Callable[[SiteKey, Step, Feature], None] | None:
         """Shows computed features to the gate, if it wants them."""
@@ -136,6 +155,16 @@ class Gated:
             self._proven.add(shape)
 
 
+def rejects(verifier: Verifier | None, trace: Trace, step: Step) -> bool:
+    """Whether the newest forecast, which was verified, does not stand at ``step``."""
+    return verifier is not None and trace.missed is not None and not verifier.accepts(trace.missed, step)
+
+
+def must_redo(verifier: Verifier | None, trace: Trace, step: Step) -> bool:
+    """Whether the step that was just forecast is computed after all."""
+    return verifier is not None and verifier.rejected == "redo" and rejects(verifier, trace, step)
+
+
 def check_probe(method: Method) -> None:
     """Raise if the method's gate looks where its granularity has nothing to show."""
     gate, granularity = method.gate, method.granularity
@@ -144,7 +173,7 @@ def check_probe(method: Method) -> None:
     if not isinstance(granularity, PerStack) or (gate.probe == "head" and granularity.head < 1):
         wanted = "PerStack(head=1)" if gate.probe == "head" else "PerStack()"
         where = "the blocks before the span" if gate.probe == "head" else "the first block"
-        raise UnsupportedModel(
+        raise InvalidSetting(
             f"{type(gate).__name__} looks into {where}, which {granularity} does not run before it decides; "
             f"expected {wanted} or alike. Pass granularity={wanted}, or another gate."
         )

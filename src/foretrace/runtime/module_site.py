@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from foretrace.errors import UnsupportedModel
+from foretrace.gate import Verifier
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import block_places, check_uncompiled, module_places
@@ -38,8 +39,10 @@ class Route:
 class ModuleSite:
     """Computes all modules of the sites of one denoiser call, or forecasts all of them."""
 
-    def __init__(self, denoiser: nn.Module, granularity: PerBlock | PerModule) -> None:
-        self.name, self.granularity = type(denoiser).__name__, granularity
+    def __init__(
+        self, denoiser: nn.Module, granularity: PerBlock | PerModule, verifier: Verifier | None = None
+    ) -> None:
+        self.name, self.granularity, self.verifier = type(denoiser).__name__, granularity, verifier
         self.residual = isinstance(granularity, PerBlock) and granularity.store == "residual"
         inside = isinstance(granularity, PerModule)
         self.places = module_places(denoiser, granularity.names) if inside else block_places(denoiser)
@@ -55,7 +58,9 @@ class ModuleSite:
 
     def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
         """The modules that a skipped call passes over."""
-        return trace.layout.modules
+        modules: tuple[nn.Module, ...] = trace.layout.modules
+        verified = frozenset() if self.verifier is None else self.verifier.numbers(len(modules))
+        return tuple(module for site, module in enumerate(modules) if site not in verified)
 
     def compute(
         self,
@@ -81,10 +86,13 @@ class ModuleSite:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """Run the denoiser with a forecast in place of every module."""
+        """Run the denoiser with a forecast in place of every module, but for what a verifier has run."""
         skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site))
+        if self.verifier is not None:
+            skipping = _Check(skipping, self.verifier)
         output = self.switch.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)
+        trace.missed = skipping.missed
         return output
 
     def partly(
@@ -193,6 +201,7 @@ class _Pass:
     def __init__(self, name: str, route: Route, step: Step, feature: Callable[[int], Feature]) -> None:
         self.name, self.route, self.step, self.feature = name, route, step, feature
         self.calls = 0
+        self.missed: float | None = None
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         site, route = self.calls, self.route
@@ -204,6 +213,32 @@ class _Pass:
             entered = (fetch(slot, args, kwargs) for slot in slots)
             feature = tuple(x + e for x, e in zip(feature, entered, strict=True))
         return route.templates[site].pack(feature)
+
+
+class _Check:
+    """A skipped call in which a verifier has some modules run on what the forecasts give them."""
+
+    def __init__(self, skipping: _Pass, verifier: Verifier) -> None:
+        self.skipping, self.verifier = skipping, verifier
+        self.sites = verifier.numbers(skipping.route.count)
+        self.missed: float | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many modules were called."""
+        return self.skipping.calls
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        site = self.skipping.calls
+        if site not in self.sites:
+            return self.skipping(module, args, kwargs)
+        draft = self.skipping(module, args, fresh_containers(kwargs))
+        exact = module(*args, **kwargs)
+        if self.verifier.rejected != "nothing":
+            pair = (unpack(x, type(module).__name__)[0] for x in (draft, exact))
+            error = self.verifier.error(*pair)
+            self.missed = error if self.missed is None else max(self.missed, error)
+        return exact if self.verifier.keep == "exact" else draft
 
 
 class _Rows:

@@ -27,7 +27,7 @@ from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
-from foretrace.runtime.gated import Gated, Visit, check_probe, latent_of
+from foretrace.runtime.gated import Gated, Visit, check_probe, latent_of, must_redo
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
@@ -71,7 +71,7 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
     if isinstance(method.granularity, PerStack):
         return StackSite(denoiser, method.granularity, "none" if method.gate is None else method.gate.probe)
     if isinstance(method.granularity, (PerBlock, PerModule)):
-        return ModuleSite(denoiser, method.granularity)
+        return ModuleSite(denoiser, method.granularity, method.verifier)
     raise UnsupportedModel(
         f"{method.granularity!r} is no granularity the runtime knows; expected PerModel, PerStack, PerBlock "
         "or PerModule. Pass granularity=PerModel()."
@@ -223,7 +223,11 @@ class Session:
         self._decide(step, trace)
         if not (self._skipping and trace.ready and may_forecast(trace, args, kwargs)):
             return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
-        return self.sites[name].forecast(trace, step, forward, args, kwargs), 0.0
+        output = self.sites[name].forecast(trace, step, forward, args, kwargs)
+        if not must_redo(self.method.verifier, trace, step):
+            return output, 0.0
+        self._last_computed = step.index
+        return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
 
     def _serve_gated(
         self,

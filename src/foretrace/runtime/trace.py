@@ -40,7 +40,8 @@ class Trace:
     ``shapes`` are those of the call's tensor arguments: a forecast is only good for inputs of the shapes
     it was computed from. ``layout`` is what sites inside the denoiser learned about its modules. ``entered``
     and
-    ``shown`` are what a gate's probe saw in the newest call; ``watch`` is told every computed feature.
+    ``shown`` are what a gate's probe saw in the newest call; ``watch`` is told every computed feature;
+    ``missed`` is the error that a verifier found in the newest forecast.
     """
 
     method: Method
@@ -58,6 +59,7 @@ class Trace:
     names: tuple[str, ...] = ()
     entered: Feature = ()
     shown: Feature = ()
+    missed: float | None = None
     watch: Callable[[SiteKey, Step, Feature], None] | None = None
     _passing: list[tuple[int, Tensor]] = field(default_factory=list)
     _ranges: _Ranges | None = None
