@@ -93,8 +93,8 @@ def _published(table: PaperTable, row: PaperRow) -> list[str]:
         cells += [_cost(value, cost), _times(table.ratio(row, cost) if cost else None)]
     if table.measure == "rows":
         timed = LATENCY in table.columns
-        cells += [_plain(table.value(row, LATENCY)), _times(table.ratio(row, LATENCY) if timed else None)]
-    return cells + [_plain(table.value(row, name)) for name in table.columns if name in QUALITIES]
+        cells += [_printed(table.value(row, LATENCY)), _times(table.ratio(row, LATENCY) if timed else None)]
+    return cells + [_printed(table.value(row, name)) for name in table.columns if name in QUALITIES]
 
 
 def _ours(table: PaperTable, row: Row, own: Sequence[str]) -> list[str]:
@@ -126,6 +126,11 @@ def _cost(value: float | None, column: str | None) -> str:
 
 def _plain(value: float | None) -> str:
     return NONE if value is None else f"{value:.4g}"
+
+
+def _printed(value: float | None) -> str:
+    """A published number with all its digits."""
+    return NONE if value is None else f"{value:g}"
 
 
 def _times(value: float | None) -> str:

@@ -25,7 +25,8 @@ def fitted(row: PaperRow, spec: Spec, subject: Subject, progress: Progress) -> E
     "other-seeds". A profile that does not help is kept too: its row shows it.
     """
     assert row.entry is not None
-    own = dataclasses.replace(spec, samples=max(LEAST, spec.samples))
+    samples = max(LEAST, spec.samples)
+    own = dataclasses.replace(spec, samples=samples, batch=min(spec.batch, samples // 2))  # one call judges
     calls = make_calls(subject.pipe, subject.task, own, seed=spec.seed + 2 * own.samples)
     name = digest([row.entry.label, dict(row.fit), spec.model, [call_digest(call) for call in calls]])
     path = spec.out / f"fit-{name}.safetensors"

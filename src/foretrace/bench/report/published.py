@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foretrace.bench.published import COST, LATENCY, QUALITIES
-from foretrace.bench.report.words import NONE, short
+from foretrace.bench.report.words import NONE
 from foretrace.bench.rows import Row
 
 UNITS = {"macs_t": "MACs, T", "macs_p": "MACs, P", "flops_t": "FLOPs, T", LATENCY: "seconds"}
@@ -30,4 +30,4 @@ def published_help(rows: tuple[Row, ...]) -> str:
 def published_value(row: Row, name: str) -> tuple[str, float | None]:
     """The number as text and to sort by; none where the paper has none."""
     value = row.published.get("values", {}).get(name)
-    return (NONE, None) if value is None else (short(value) if value < 1e3 else f"{value:g}", value)
+    return (NONE, None) if value is None else (f"{value:g}", value)
