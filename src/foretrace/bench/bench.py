@@ -10,6 +10,7 @@ from typing import Any
 
 from foretrace.bench import origin
 from foretrace.bench.entries import Entry
+from foretrace.bench.published import PaperTable
 from foretrace.bench.quality.networks import Network
 from foretrace.bench.quality.panel import Panel, make_panel
 from foretrace.bench.quality.reference import Reference, load_reference, reference_of, see_frames
@@ -26,7 +27,10 @@ RESULTS = "bench.jsonl"
 
 @dataclass
 class Bench:
-    """What the rows of one bench share. ``about`` is their provenance, ``steps`` the uncached run's."""
+    """What the rows of one bench share. ``about`` is their provenance, ``steps`` the uncached run's.
+
+    ``paper`` is the table whose numbers stand beside them.
+    """
 
     spec: Spec
     pipe: Any
@@ -38,6 +42,7 @@ class Bench:
     about: Mapping[str, Any]
     steps: int
     progress: Progress
+    paper: PaperTable | None = None
 
     @property
     def path(self) -> Path:
@@ -66,17 +71,25 @@ class Bench:
             "settings": dict(entry.settings),
             "machine": self.machine,
             "setting": self.setting,
+            "published": self._published(entry),
         }
         row = Row(**common | found, about=about)
         write_row(row, self.path)
         return row
+
+    def _published(self, entry: Entry) -> dict[str, Any]:
+        """What the paper has for ``entry``."""
+        if self.paper is None:
+            return {}
+        found = [row for row in self.paper.rows if row.key == (entry.kind, entry.label)]
+        return self.paper.as_published(found[0]) if found else {}
 
     def fail(self, entry: Entry, error: Exception) -> Row:
         """Append a row that says why there is none."""
         return self.write(entry, status="failed", reason=reason_of(error))
 
 
-def prepare(spec: Spec, subject: Subject, progress: Progress) -> Bench:
+def prepare(spec: Spec, subject: Subject, progress: Progress, paper: PaperTable | None = None) -> Bench:
     """Everything that all rows share, except the uncached samples."""
     pipe = subject.pipe
     calls = make_calls(pipe, subject.task, spec)
@@ -86,7 +99,9 @@ def prepare(spec: Spec, subject: Subject, progress: Progress) -> Bench:
     store = Store(spec.out / "uncached", setting)
     about = origin.provenance(pipe, calls, spec, panel.network_name)
     steps = origin.usual_steps(pipe, calls)
-    return Bench(spec, pipe, calls, panel, store, origin.digest(machine), setting, about, steps, progress)
+    return Bench(
+        spec, pipe, calls, panel, store, origin.digest(machine), setting, about, steps, progress, paper
+    )
 
 
 def with_reference(bench: Bench, task: Any) -> Bench:

@@ -41,7 +41,6 @@ def other_sampler(name: str, scheduler: Any) -> Any:
 
     A flow-matching model predicts velocities and has its own sigmas, so it gets the flow form of the sampler.
     """
-    import diffusers
     from diffusers.utils import logging
 
     settings: dict[str, Any] = dict(SETTINGS.get(name, {}))
@@ -52,9 +51,19 @@ def other_sampler(name: str, scheduler: Any) -> Any:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # it lists the settings that only the old sampler has
     try:
-        return getattr(diffusers, CLASSES[name]).from_config(scheduler.config, **settings)
+        return _class_of(name).from_config(scheduler.config, **settings)
     finally:
         logging.set_verbosity(verbosity)
+
+
+def _class_of(name: str) -> Any:
+    if name == "ddpm":
+        from foretrace.bench.ddpm import PairedDDPMScheduler
+
+        return PairedDDPMScheduler
+    import diffusers
+
+    return getattr(diffusers, CLASSES[name])
 
 
 @contextmanager

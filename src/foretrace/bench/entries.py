@@ -27,6 +27,8 @@ PEERS = (
 """The peers that a bench knows; how each is called is in ``bench/peers``."""
 SAMPLERS = ("dpmsolver++", "deis", "unipc")
 """The samplers that the papers compare with, beside the pipeline's own."""
+STOCHASTIC = ("ddpm",)
+"""Samplers that add noise at every step; they can take the place of a pipeline's own, but are no controls."""
 OPENING, CLOSING = "([{", ")]}"
 
 

@@ -16,7 +16,7 @@ from foretrace.errors import LoadError
 SCHEMA = 1
 
 Kind = Literal["uncached", "method", "fewer-steps", "sampler", "peer"]
-Status = Literal["ok", "no effect", "failed"]
+Status = Literal["ok", "no effect", "failed", "not run"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Row:
     "error_by_step" (relative L2 of the latents to the uncached ones after each step), "orders" (the order
     used at each skipped step, where the predictor has one), and "pca" ("uncached", "cached": lists of pairs).
     ``pictures`` are files beside the JSON file, one a shown sample. ``machine`` and ``setting`` are digests
-    of what must be equal for rows to be compared; ``about`` is the provenance itself.
+    of what must be equal for rows to be compared; ``about`` is the provenance itself. ``published`` are the
+    numbers of a paper that stand beside this row, see `PaperTable.as_published`; none of them is ours.
     """
 
     kind: Kind
@@ -74,6 +75,12 @@ class Row:
     machine: str = ""
     setting: str = ""
     about: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ran(self) -> bool:
+        """Whether there was a run; a row that failed or was not run holds nothing of one."""
+        return self.status not in ("failed", "not run")
 
 
 def write_row(row: Row, path: Path) -> None:

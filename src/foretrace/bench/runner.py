@@ -14,6 +14,8 @@ from foretrace.bench.controls import make_controls
 from foretrace.bench.entries import UNCACHED, Entry
 from foretrace.bench.finish import finish_peer, finish_row
 from foretrace.bench.peers.launch import measured
+from foretrace.bench.published import PaperTable
+from foretrace.bench.reasons import LEFT_OUT
 from foretrace.bench.rows import Row
 from foretrace.bench.spec import Spec
 from foretrace.bench.subject import Subject, parked
@@ -23,18 +25,36 @@ from foretrace.offline.progress import Progress, silent
 Probes = list[tuple[Entry, Probe]]
 
 
-def run_bench(spec: Spec, subject: Subject, progress: Progress = silent) -> list[Row]:
+def run_bench(
+    spec: Spec, subject: Subject, progress: Progress = silent, paper: PaperTable | None = None
+) -> list[Row]:
     """Run what the results file in ``spec.out`` lacks; returns all its rows of this setting and machine.
 
     A row that fails says why and the bench goes on. An interrupt loses the row that was being measured: run
-    again, and the bench goes on there.
+    again, and the bench goes on there. The rows of ``paper`` have its numbers beside them, and those of its
+    rows that ``spec`` does not ask for say why.
     """
-    bench = prepare(spec, subject, progress)
+    bench = prepare(spec, subject, progress, paper)
+    _run_missing(bench, subject)
+    if paper is not None:
+        write_absent(bench, paper)
+    return bench.rows()
+
+
+def write_absent(bench: Bench, paper: PaperTable) -> None:
+    """Rows for what a paper has and this bench did not run."""
+    for row in paper.rows:
+        if not bench.is_done(row.stand_in):
+            bench.write(row.stand_in, status="not run", reason=row.not_run or LEFT_OUT)
+
+
+def _run_missing(bench: Bench, subject: Subject) -> None:
+    spec = bench.spec
     first = [entry for entry in (UNCACHED, *spec.methods) if not bench.is_done(entry)]
     peers = [entry for entry in spec.peers if not bench.is_done(entry)]
     controls = _controls(bench, [])
     if not first and not peers and all(bench.is_done(entry) for entry in controls):
-        return bench.rows()
+        return
     bench = with_reference(bench, subject.task)
     for entry in peers:
         _run_peer(bench, entry)
@@ -43,7 +63,6 @@ def run_bench(spec: Spec, subject: Subject, progress: Progress = silent) -> list
     controls = [entry for entry in _controls(bench, probes) if not bench.is_done(entry)]
     probes += _probe_all(bench, controls)
     _time_and_finish(bench, uncached, probes)
-    return bench.rows()
 
 
 def _controls(bench: Bench, probes: Probes) -> list[Entry]:

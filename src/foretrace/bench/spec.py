@@ -11,6 +11,7 @@ from typing import Any
 from foretrace.bench.entries import (
     PEERS,
     SAMPLERS,
+    STOCHASTIC,
     Entry,
     method_of,
     parse_entry,
@@ -42,7 +43,8 @@ class Spec:
 
     ``reference`` is what distributions are compared with: "uncached" (the same noises), "other-seeds"
     (uncached samples of noises that no row uses), or a folder of pictures or file of statistics.
-    ``extra`` are further arguments of the pipeline's call.
+    ``extra`` are further arguments of the pipeline's call. ``sampler`` takes the place of the pipeline's own
+    in every row, and is empty for the pipeline's own.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Spec:
     batch: int = 8
     rounds: int = 3
     steps: int | None = None
+    sampler: str = ""
     guidance: float | None = None
     prompts: tuple[str, ...] = ()
     seed: int = 0
@@ -127,6 +130,7 @@ def check_spec(spec: Spec) -> None:
         method_of(entry)
     _all_known("peers", [entry.name for entry in spec.peers], PEERS)
     _all_known("samplers", spec.samplers, SAMPLERS)
+    one_of("sampler", spec.sampler, ("", *SAMPLERS, *STOCHASTIC))
     _all_known("metrics", spec.metrics, METRICS)
     labels = [entry.label for entry in (*spec.methods, *spec.peers)]
     twice = next((label for label in labels if labels.count(label) > 1), None)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from foretrace.bench.controls import other_sampler
 from foretrace.bench.spec import Spec
 from foretrace.cli.calls import build_calls
 from foretrace.cli.pipelines import load_pipeline, usual_call
@@ -23,9 +24,17 @@ class Subject:
     task: Task | None = None
 
 
-def load_subject(model: str, device: str | None, dtype: str) -> Subject:
-    """Load ``model``, see `load_pipeline` for what can go wrong. A missing judge only costs its metrics."""
+def load_sampled(model: str, device: str | None, dtype: str, sampler: str = "") -> Any:
+    """The pipeline ``model``, with ``sampler`` in the place of its own where one is named."""
     pipe = load_pipeline(model, device, dtype)
+    if sampler:
+        pipe.scheduler = other_sampler(sampler, pipe.scheduler)
+    return pipe
+
+
+def load_subject(model: str, device: str | None, dtype: str, sampler: str = "") -> Subject:
+    """Load ``model``, see `load_pipeline` for what can go wrong. A missing judge only costs its metrics."""
+    pipe = load_sampled(model, device, dtype, sampler)
     if model not in REFERENCES:
         return Subject(pipe)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from foretrace.cli.bench import bench
+from foretrace.cli.bench import ListsTables, bench
 from foretrace.cli.calibrate import calibrate
 from foretrace.cli.check import check
 from foretrace.cli.demo import demo
@@ -43,5 +43,6 @@ def _with_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-for _command in (demo, run, bench, tune, calibrate, report, methods, models, check):
+app.command(cls=ListsTables)(_with_plain_errors(bench))
+for _command in (demo, run, tune, calibrate, report, methods, models, check):
     app.command()(_with_plain_errors(_command))

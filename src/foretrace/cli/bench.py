@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from foretrace.cli.calls import read_prompts
 from foretrace.cli.output import prepare_folder
 from foretrace.cli.settings import parse_settings
 from foretrace.errors import InvalidSetting
 
+if TYPE_CHECKING:
+    from foretrace.bench.published import PaperTable
+    from foretrace.bench.rows import Row
+    from foretrace.bench.spec import Spec
+
+
+class ListsTables(TyperCommand):
+    """``--table`` without a name lists the tables."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click's, with the name that was left out."""
+        at = args.index("--table") + 1 if "--table" in args else 0
+        if at and (at == len(args) or args[at].startswith("-")):
+            args = [*args[:at], "list", *args[at:]]
+        return super().parse_args(ctx, args)
+
 
 def bench(
     file: Annotated[Path | None, typer.Argument(help="A TOML file with the same as these flags.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="The rows of a paper's table, as tracache-3; `list` names them.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="A folder, a hub id, or shapes-dit.")] = None,
     methods: Annotated[
         list[str] | None, typer.Option(help="tracache:interval=5,order=4 or profile:FILE; repeatable.")
@@ -48,7 +68,13 @@ def bench(
     dtype: Annotated[str | None, typer.Option(help="Precision of the weights.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results.  [default: foretrace-bench]")] = None,
 ) -> None:
-    """Measure methods, peers and controls on one model. Run it again with the same --out to go on."""
+    """Measure methods, peers and controls on one model. Run it again with the same --out to go on.
+
+    With --table the rows are those of a paper's table, and its numbers are printed beside those measured.
+    """
+    if table == "list":
+        _list_tables()
+        return
     words = {"intervals": intervals, "fewer_steps": fewer_steps, "samplers": samplers, "metrics": metrics}
     given = {
         "model": model, "methods": methods, "peers": peers, "samples": samples, "batch": batch,
@@ -61,40 +87,62 @@ def bench(
     }  # fmt: skip
     if fewer_steps == "auto":
         del given["fewer_steps"]
-    _run(file, {name: value for name, value in given.items() if value is not None})
+    _run(file, {name: value for name, value in given.items() if value is not None}, table)
 
 
-def _run(file: Path | None, given: dict[str, Any]) -> None:
+def _run(file: Path | None, given: dict[str, Any], name: str | None) -> None:
     from foretrace.bench.entries import PEERS
+    from foretrace.bench.papers import asked_of
     from foretrace.bench.spec import make_spec
     from foretrace.bench.specfile import read_toml
+    from foretrace.bench.tables import load_table
 
     # Everything that can be wrong without the model is found before it is loaded.
     asked = (read_toml(file) if file is not None else {}) | given
     named = asked.get("peers", ())
     asked["peers"] = [peer for one in named for peer in (PEERS if one == "all" else [one])]
-    spec = make_spec(asked)
+    paper = load_table(name) if name is not None else None
+    spec = make_spec(asked if paper is None else asked_of(paper, asked))
     _check_installed()
     prepare_folder(spec.out)
 
     from foretrace.bench.bench import RESULTS
+    from foretrace.bench.papers import run_table
     from foretrace.bench.runner import run_bench
     from foretrace.bench.subject import load_subject
-    from foretrace.bench.table import LEGEND, make_table, reasons
     from foretrace.offline.progress import console as bars
 
     console = Console()
     with console.status(f"loading {spec.model}"):
-        subject = load_subject(spec.model, spec.device, spec.dtype)
-    rows = run_bench(spec, subject, bars)
+        subject = load_subject(spec.model, spec.device, spec.dtype, spec.sampler)
+    rows = run_bench(spec, subject, bars) if paper is None else run_table(paper, spec, subject, bars)
+    _show(console, spec, rows, paper)
+    console.print(f"rows {spec.out / RESULTS}", highlight=False)
+
+
+def _show(console: Console, spec: Spec, rows: list[Row], paper: PaperTable | None) -> None:
+    from foretrace.bench.beside import beside, legend
+    from foretrace.bench.table import LEGEND, make_table, reasons
+
     about = rows[0].about
-    title = f"{spec.model}, {about['sampler']}, {about['uncached_steps']} steps, {spec.samples} samples a row"
-    console.print(make_table(rows, title))
-    legend = LEGEND.format(reference=about["reference"], network=about["network"] or "no network")
-    console.print(legend, highlight=False)
+    words = LEGEND.format(reference=about["reference"], network=about["network"] or "no network")
+    if paper is not None:
+        console.print(beside(paper, rows))
+        console.print(legend(paper, spec, about), highlight=False, markup=False)
+    else:
+        title = (
+            f"{spec.model}, {about['sampler']}, {about['uncached_steps']} steps, {spec.samples} samples a row"
+        )
+        console.print(make_table(rows, title))
+        console.print(words, highlight=False)
     for line in reasons(rows):
         console.print(line, highlight=False, markup=False)
-    console.print(f"rows {spec.out / RESULTS}", highlight=False)
+
+
+def _list_tables() -> None:
+    from foretrace.bench.tables import listing
+
+    Console().print(f"tables for --table:\n{listing()}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _list(name: str, text: str | None) -> list[Any] | None:

@@ -24,10 +24,9 @@ from foretrace.bench.peers.install import Host, install
 from foretrace.bench.reason import reason_of
 from foretrace.bench.sampling import call_pipeline
 from foretrace.bench.spec import make_spec
-from foretrace.bench.subject import load_subject, make_calls
+from foretrace.bench.subject import load_sampled, load_subject, make_calls
 from foretrace.bench.timing import timed_rounds
 from foretrace.bench.trajectory import describe
-from foretrace.cli.pipelines import load_pipeline
 from foretrace.macs import Macs
 from foretrace.offline.calls import Call
 
@@ -51,9 +50,9 @@ def measure(request: dict[str, Any], folder: Path) -> Result:
     spec = make_spec(request["spec"])
 
     def load() -> Any:
-        return load_pipeline(spec.model, spec.device, spec.dtype)
+        return load_sampled(spec.model, spec.device, spec.dtype, spec.sampler)
 
-    subject = load_subject(spec.model, spec.device, spec.dtype)
+    subject = load_subject(spec.model, spec.device, spec.dtype, spec.sampler)
     plain = subject.pipe
     calls = make_calls(plain, subject.task, spec)
     steps = usual_steps(plain, calls)

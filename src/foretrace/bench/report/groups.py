@@ -55,7 +55,7 @@ class Group:
 
 def steps_computed(row: Row) -> int:
     """How many steps a row computed; runs without a method compute all of theirs."""
-    return len(row.computed) if row.computed or row.status == "failed" else row.steps
+    return len(row.computed) if row.computed or not row.ran else row.steps
 
 
 def group_rows(rows: Sequence[Row]) -> list[Group]:

@@ -13,10 +13,10 @@ def sentence(group: Group) -> str:
     """What is compared with what."""
     first = group.uncached or group.rows[0]
     rows = {
-        kind: sum(row.kind == kind for row in group.rows)
+        kind: sum(row.kind == kind and row.status != "not run" for row in group.rows)
         for kind in ("method", "peer", "fewer-steps", "sampler")
     }
-    methods = len({row.method for row in group.rows if row.kind == "method"})
+    methods = len({row.method for row in group.rows if row.kind == "method" and row.method})
     parts = [f"{count(rows['method'], 'setting')} of {count(methods, 'method')}"] if rows["method"] else []
     parts += [f"{count(rows['peer'], 'row')} of other libraries"] if rows["peer"] else []
     controls = count(rows["fewer-steps"], "run")

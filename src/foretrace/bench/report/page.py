@@ -62,9 +62,7 @@ def _key(shape: str) -> Markup:
 def _memory(group: Group) -> list[dict[str, Any]]:
     """Peak and history of each row; the bars of a kind share one scale."""
     shown = [
-        (i, row)
-        for i in group.order
-        if (row := group.rows[i]).status != "failed" and (row.peak_bytes or row.history_bytes)
+        (i, row) for i in group.order if (row := group.rows[i]).ran and (row.peak_bytes or row.history_bytes)
     ]
     most_peak = max((row.peak_bytes or 0 for _, row in shown), default=0) or 1
     most_history = max((row.history_bytes or 0 for _, row in shown), default=0) or 1

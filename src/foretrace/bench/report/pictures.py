@@ -55,7 +55,7 @@ class Gallery:
 
 def gallery(group: Group, folder: Path, budget: int = BUDGET) -> Gallery:
     """Sample by sample for all rows, until the budget is spent; at least the first one."""
-    places = [i for i in group.order if group.rows[i].pictures and group.rows[i].status != "failed"]
+    places = [i for i in group.order if group.rows[i].pictures and group.rows[i].ran]
     there = max((len(group.rows[i].pictures) for i in places), default=0)
     columns: list[list[Picture | None]] = []
     lost: list[str] = []

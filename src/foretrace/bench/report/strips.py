@@ -46,7 +46,7 @@ class Strip:
 
 def strips(group: Group) -> list[Strip]:
     """A strip for every row that ran, series by series."""
-    shown = [i for i in group.order if group.rows[i].status != "failed"]
+    shown = [i for i in group.order if group.rows[i].ran]
     orders = {i: orders_of(group.rows[i]) for i in shown}
     highest = max((abs(o) for each in orders.values() for o in each.values()), default=0.0) or 1.0
     made = []

@@ -6,6 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from foretrace.bench.report.groups import Group, Series, steps_computed
+from foretrace.bench.report.published import (
+    published_help,
+    published_names,
+    published_title,
+    published_value,
+)
 from foretrace.bench.report.words import (
     METRICS,
     NONE,
@@ -83,6 +89,10 @@ def _columns(group: Group) -> list[Column]:
         Column("nominal MACs", "computed / steps of the full count, as papers print", _macs("nominal")),
         Column("peak", "most memory held during a run", lambda r: _memory(r.peak_bytes)),
         Column("history", "bytes of the kept features", lambda r: _memory(r.history_bytes)),
+        *(
+            Column(published_title(name), published_help(group.rows), _published(name))
+            for name in published_names(group.rows)
+        ),
     ]
 
 
@@ -99,7 +109,7 @@ def _estimate(estimate: Estimate | None, unit: str = "") -> Cell:
 
 
 def _computed(row: Row) -> Cell:
-    if row.status == "failed":
+    if not row.ran:
         return Cell(NONE)
     steps = steps_computed(row)
     total = steps if row.kind in ("fewer-steps", "sampler") else row.steps
@@ -120,6 +130,14 @@ def _time(row: Row) -> Cell:
 
 def _quality(name: str) -> Callable[[Row], Cell]:
     return lambda row: _estimate(row.quality.get(name))
+
+
+def _published(name: str) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        text, value = published_value(row, name)
+        return Cell(text, "", value)
+
+    return cell
 
 
 def _macs(convention: str) -> Callable[[Row], Cell]:
