@@ -9,7 +9,7 @@ is the paper's, the output of the stack of blocks.
 
 from __future__ import annotations
 
-from foretrace.combinator.partition import Bands
+from foretrace.combinator.bands import Bands
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Hermite, Reuse

@@ -10,7 +10,7 @@ polynomial as the Newton form used here.
 
 from __future__ import annotations
 
-from foretrace.combinator.weights import Warped
+from foretrace.combinator.warped import Warped
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Lagrange

@@ -11,7 +11,8 @@ newest 16.
 
 from __future__ import annotations
 
-from foretrace.combinator.weights import Blend, Centered
+from foretrace.combinator.blend import Blend
+from foretrace.combinator.centered import Centered
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Chebyshev, Lagrange

@@ -75,14 +75,19 @@ class LinearPredictor(Predictor):
         """Keep ``feature`` as the newest point."""
         return state.push(step.time, feature, self.points)
 
-    def predict(self, state: Points, step: Step) -> Feature:
-        """The weighted sum over the kept points."""
-        weights = self.weights(state.times, step.time)
+    def finite_weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
+        """`weights`, or `NonFinite` where one of them is NaN or inf."""
+        weights = self.weights(times, t)
         if not all(map(math.isfinite, weights)):
             raise NonFinite(
-                f"{self} gives the weights {weights} at {step.time:g} for points at {state.times}; expected "
+                f"{self} gives the weights {weights} at {t:g} for points at {tuple(times)}; expected "
                 "finite ones. Lower its order, or use another predictor."
             )
+        return weights
+
+    def predict(self, state: Points, step: Step) -> Feature:
+        """The weighted sum over the kept points. Raises `NonFinite` for weights that are not finite."""
+        weights = self.finite_weights(state.times, step.time)
         return tuple(
             weighted_sum(weights, stream, dtype)
             for stream, dtype in zip(zip(*state.features, strict=True), state.out_dtypes, strict=True)
