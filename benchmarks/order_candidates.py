@@ -1,4 +1,4 @@
-"""The rules of `order_rules.py` that came after its table: gain penalties, recorded orders, one order for all.
+"""The rules that came after the table of `order_rules.py`: gain penalties, recorded orders, one for all.
 
 Same noises as there. Run: python benchmarks/order_candidates.py --seed 5000 --samples 16
 """

@@ -8,7 +8,7 @@ schedules follow. Run: python benchmarks/predictors.py --model shapes-dit --samp
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,6 @@ from foretrace.models import find_spec
 from foretrace.offline.clusters import ChannelSolvers, fit_channels
 from foretrace.schedule import Anchor
 
-INTERVALS = (3, 5, 8)
 SITES: dict[str, ft.PerStack | ft.PerModel] = {"stack": ft.PerStack(), "model": ft.PerModel()}
 OWN = (
     "taylorseer",
@@ -71,9 +70,9 @@ class Features:
         return fit_channels(self.steps, times, computed=schedule.table(len(times)))
 
 
-def shared(features: Features, anchor: Anchor) -> Iterator[Row]:
+def shared(features: Features, anchor: Anchor, intervals: Sequence[int]) -> Iterator[Row]:
     """Every predictor on one schedule."""
-    for interval in INTERVALS:
+    for interval in intervals:
         schedule = ft.Stride(interval, anchor)
         for site, granularity in SITES.items():
             for name, predictor in PREDICTORS.items():
@@ -82,9 +81,9 @@ def shared(features: Features, anchor: Anchor) -> Iterator[Row]:
         yield Row("hyca", str(features.site), interval, hyca)
 
 
-def own(features: Features) -> Iterator[Row]:
+def own(features: Features, intervals: Sequence[int]) -> Iterator[Row]:
     """The recipes as they are published."""
-    for interval in INTERVALS:
+    for interval in intervals:
         for name in OWN:
             method = ft.load_method(name, interval=interval)
             yield Row(f"{name}, own schedule", str(method.granularity), interval, method)
@@ -160,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="shapes-dit")
     parser.add_argument("--samples", type=int, default=12)
+    parser.add_argument("--intervals", type=int, nargs="+", default=[3, 5, 8])
     parser.add_argument("--own", action="store_true", help="the recipes on their own schedules as well")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -167,7 +167,9 @@ def main() -> None:
     task = load_task(options.model)
     features = Features(task)
     anchor = find_spec(task.pipe.transformer).anchor
-    rows = [*shared(features, anchor), *(own(features) if options.own else ())]
+    rows = list(shared(features, anchor, options.intervals))
+    if options.own:
+        rows += own(features, options.intervals)
     lines = table(Samples(task, options.samples), rows)
     for line in lines:
         print(f"{line['label']:32} {line['site']:8} {line['computed']:3} {line['relative_l2']:.4f}")

@@ -97,6 +97,24 @@ def test_no_sample_moves_further_than_its_gain_allows(base, data, seed: int, lim
     assert bool((move.norm(dim=1) <= allowed * (1 + 1e-9) + 1e-12).all())
 
 
+@given(data=st.data(), weights=st.lists(st.floats(-9, 9), min_size=2, max_size=4), limit=st.floats(1, 9))
+def test_a_clamped_table_is_damped_no_more_than_it_must_be(data, weights: list[float], limit: float) -> None:
+    class Given(ft.Lagrange):
+        def weights(self, times, t):
+            return tuple(weights)
+
+    times = [float(-i) for i in range(len(weights))]
+    clamped = ft.ClampGain(Given(len(weights) - 1), limit)
+    got, own = clamped.weights(times, 1.0), sum(map(abs, weights))
+    assert sum(map(abs, got)) == pytest.approx(min(own, limit), rel=1e-9)
+    whole = [weights[0] - 1.0, *weights[1:]]
+    moved = [got[0] - 1.0, *got[1:]]
+    largest = max(range(len(whole)), key=lambda i: abs(whole[i]))
+    factor = moved[largest] / whole[largest] if whole[largest] else 0.0
+    assert 0.0 <= factor <= 1.0 + 1e-12
+    assert moved == pytest.approx([factor * x for x in whole], abs=1e-9)
+
+
 def test_linear_parts_share_points_and_others_keep_their_own() -> None:
     feature, size = torch.ones(2, 4), 2 * 4 * 4
 

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from foretrace.checks import between
-from foretrace.combinator.damped import LinearDamped
 from foretrace.combinator.parts import Combined, require_linear, require_predictor, sample_norm
 from foretrace.history import Step
 from foretrace.predictor.base import LinearPredictor, Predictor
@@ -76,15 +75,17 @@ class LinearClampGain(LinearPredictor, ClampGain):
         return self.base.points
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
-        """The base's, damped. The gain is convex in the damping: a bisection finds the largest factor."""
-        if self.base.gain(times, t) <= self.gain_limit:
-            return self.base.weights(times, t)
-        low, high = 0.0, 1.0
-        for _ in range(50):
-            middle = (low + high) / 2
-            inside = LinearDamped(self.base, middle).gain(times, t) <= self.gain_limit
-            low, high = (middle, high) if inside else (low, middle)
-        return LinearDamped(self.base, low).weights(times, t)
+        """The base's, damped by the largest factor s <= 1 with ``|1 + s (w_1 - 1)| + s sum_{i>1} |w_i|``
+        within the limit. That gain is 1 at s = 0 and convex, so it passes the limit once.
+        """
+        first, *others = self.base.weights(times, t)
+        away, rest = first - 1.0, sum(map(abs, others))
+        if abs(first) + rest <= self.gain_limit:
+            return (first, *others)
+        factor = (self.gain_limit - 1.0) / (away + rest) if away + rest > 0.0 else 1.0
+        if 1.0 + factor * away < 0.0 or away + rest <= 0.0:  # the newest point's own weight turned negative
+            factor = (self.gain_limit + 1.0) / (rest - away)
+        return (1.0 + factor * away, *(factor * w for w in others))
 
 
 ClampGain.linear_form = LinearClampGain
