@@ -1,7 +1,7 @@
 """HyCa's maps of channels on shapes-dit: one for all blocks, or one a block, and whether either helps.
 
-Forecast errors along an uncached run, without feeding them back: solvers are fitted on one sample and judged on
-others, on strides counted from the last step, over the residual of the stack. *One map* forecasts it with
+Forecast errors along an uncached run, without feeding them back: solvers are fitted on one sample and judged
+on others, on strides counted from the last step, over the residual of the stack. *One map* forecasts it with
 one set of groups and solvers; *a map a block* forecasts every block's residual with its own and adds them up.
 Run: python benchmarks/hyca_maps.py
 """
@@ -69,15 +69,13 @@ def rows(fit: list[Path], test: list[Path], interval: int, clusters: int) -> lis
     one, own = fitted(total(fit)), [fitted(path) for path in fit]
     parts = [forecasts(found.predictor(), path, table) for found, path in zip(own, test, strict=True)]
     summed = {step: torch.stack([part[step] for part in parts]).sum(dim=0) for step in parts[0]}
-    lines = [
-        {"choice": "one map", "solvers": [one.solvers], "error": error(forecasts(one.predictor(), truth, table), truth)},
-        {"choice": "a map a block", "solvers": [found.solvers for found in own], "error": error(summed, truth)},
-    ]  # fmt: skip
-    for name, predictor in SOLVERS.items():
-        lines.append(
-            {"choice": name, "solvers": [(name,)], "error": error(forecasts(predictor, truth, table), truth)}
-        )
-    return [{"interval": interval, "clusters": clusters, **line} for line in lines]
+    choices = [
+        ("one map", [one.solvers], forecasts(one.predictor(), truth, table)),
+        ("a map a block", [found.solvers for found in own], summed),
+        *((name, [(name,)], forecasts(p, truth, table)) for name, p in SOLVERS.items()),
+    ]
+    about = {"interval": interval, "clusters": clusters}
+    return [{**about, "choice": n, "solvers": found, "error": error(x, truth)} for n, found, x in choices]
 
 
 def main() -> None:

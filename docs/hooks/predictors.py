@@ -17,12 +17,12 @@ MODELS = {
 }
 HEAD = """# Every forecast, measured
 
-Each predictor on the same stride, at the output of the stack of blocks and at that of the denoiser, beside the
-same sampler with as many steps. *L2* is the relative distance to the uncached samples of the same noises
+Each predictor on the same stride, at the output of the stack of blocks and at that of the denoiser, beside
+the same sampler with as many steps. *L2* is the relative distance to the uncached samples of the same noises
 and *PSNR* is in dB. *Kept* is the history of one sample in KiB, all its branches together. *Skipped* is the
-median of skipped calls in milliseconds of wall time, for all samples together, on a busy machine: it says which are
-dear, not by how much; `predictor_cost.jsonl` has that ([overhead](benchmarks.md#overhead)). The best of
-each column is bold, where it beats fewer steps.
+median of skipped calls in milliseconds of wall time, for all samples together, on a busy machine: it says
+which are dear, not by how much; `predictor_cost.jsonl` has that ([overhead](benchmarks.md#overhead)). The
+best of each column is bold, where it beats fewer steps.
 
 Written from `benchmarks/results/predictors*.jsonl`, which `python benchmarks/predictors.py` makes.
 """
