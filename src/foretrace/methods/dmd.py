@@ -7,7 +7,8 @@ Dynamic mode decomposition (Schmid 2010) needs even gaps, so the schedule has no
 uneven ones the forecast is a straight line (`predictor/dmd.py`). cache-dit fits 4 to 6 snapshots by singular
 values and falls back to its Taylor forecast; here what the points leave open is that of a line. The site is
 cache-dit's, the residual of the blocks; its probe of the first block, which decides when to compute, waits
-for gates. Its author finds it better than the Taylor forecast and behind `spectrum` on FLUX.
+for gates. Not public, and read so: how it treats uneven snapshots. Its author finds it better than the Taylor
+forecast and behind `spectrum` on FLUX.
 """
 
 from __future__ import annotations
