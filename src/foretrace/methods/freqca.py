@@ -4,8 +4,7 @@
 
 Low is the lowest tenth of the frequencies over the tokens, as the release has it for Qwen-Image; for FLUX it
 takes a two-dimensional cosine transform over the token grid, which the stack's output does not know. The site
-is the paper's, the output of the stack of blocks. Its look-ahead, which rewinds the sampler, is not here. Not
-public, and read so: x counts steps, as for HiCache, whose basis it takes.
+is the paper's, the output of the stack of blocks. Its look-ahead, which rewinds the sampler, is not here.
 """
 
 from __future__ import annotations

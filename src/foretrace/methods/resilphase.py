@@ -6,7 +6,7 @@
 The time axis flattens beyond the points, which bounds how far a high order runs away. The mean and the reach
 are those of the kept points; this is the "balanced" mapping of the release. Its barycentric form is the same
 polynomial as the Newton form used here. Its other mapping, onto Chebyshev nodes with a clamp, is not here: a
-clamped target is reused. Not public, and read so: with fewer points than `order + 1` the order is lower.
+clamped target is reused.
 """
 
 from __future__ import annotations
