@@ -7,16 +7,16 @@ print(run.report)
 
 from foretrace.calibrator import TCC as TCC
 from foretrace.calibrator import Calibrator as Calibrator
+from foretrace.combinator.bands import Bands as Bands
+from foretrace.combinator.blend import Blend as Blend
 from foretrace.combinator.by_step import ByStep as ByStep
+from foretrace.combinator.centered import Centered as Centered
 from foretrace.combinator.channels import Channels as Channels
+from foretrace.combinator.clamp import ClampGain as ClampGain
 from foretrace.combinator.corrected import Corrected as Corrected
-from foretrace.combinator.partition import Bands as Bands
-from foretrace.combinator.partition import Trust as Trust
-from foretrace.combinator.weights import Blend as Blend
-from foretrace.combinator.weights import Centered as Centered
-from foretrace.combinator.weights import ClampGain as ClampGain
-from foretrace.combinator.weights import Damped as Damped
-from foretrace.combinator.weights import Warped as Warped
+from foretrace.combinator.damped import Damped as Damped
+from foretrace.combinator.trust import Trust as Trust
+from foretrace.combinator.warped import Warped as Warped
 from foretrace.demo.references import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
 from foretrace.gate import Budget as Budget

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from foretrace.errors import InvalidSetting
+from foretrace.errors import ClockError, InvalidSetting
 
 
 def at_least(name: str, value: object, lowest: int) -> None:
@@ -34,4 +34,23 @@ def between(name: str, value: object, lowest: float, highest: float) -> None:
     if not lowest <= number <= highest:
         raise InvalidSetting(
             f"{name} got {value!r}; expected a number from {lowest:g} to {highest:g}. Pass one within."
+        )
+
+
+def step_gap(newer: float, older: float) -> float:
+    """The distance between two computed steps, which are told apart by their index; `ClockError` at zero."""
+    if newer == older:
+        raise ClockError(
+            f"two computed steps have the same index {older:g}; expected rising ones. Call run.begin() where "
+            "a run starts, or commit each step once."
+        )
+    return newer - older
+
+
+def distinct(times: Sequence[float]) -> None:
+    """Raise `ClockError` where two of ``times`` are equal: differences over their gap do not exist."""
+    if len(set(times)) < len(times):
+        raise ClockError(
+            f"times got {tuple(times)}, two of them equal; expected distinct ones. Leave out the points that "
+            "were computed twice, or pass time='index'."
         )

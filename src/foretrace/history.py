@@ -121,10 +121,15 @@ def weighted_sum(weights: Sequence[float], tensors: Sequence[Tensor], dtype: tor
         return used[0][1].to(dtype, copy=True)
     accumulate = torch.promote_types(dtype, torch.float32)
     first_weight, first = used[0]
-    total = first.to(accumulate, copy=True).mul_(first_weight)
+    total = scaled(first, first_weight, accumulate)
     for weight, tensor in used[1:]:
         total.add_(tensor, alpha=weight)
     return total.to(dtype)
+
+
+def scaled(x: Tensor, weight: float, dtype: torch.dtype) -> Tensor:
+    """``weight * x`` in ``dtype`` as a new tensor, in one pass where it needs no conversion."""
+    return torch.mul(x, weight) if x.dtype == dtype else x.to(dtype).mul_(weight)
 
 
 def weighted_rows(weights: Tensor, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:

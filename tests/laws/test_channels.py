@@ -87,7 +87,7 @@ def test_only_predictors_with_a_channel_count_for_the_degree() -> None:
         lambda: ft.Channels((), (0,)),
         lambda: ft.Channels((ft.Reuse(),), ()),
         lambda: ft.Channels(ft.Reuse(), (0,)),
-        lambda: ft.Channels((ft.FoCa(),), (0,)),
+        lambda: ft.Channels((3,), (0,)),
         lambda: ft.Channels((ft.Reuse(),), (0, 1)),
         lambda: ft.Channels((ft.Reuse(),), (-1,)),
         lambda: ft.Channels((ft.Reuse(),), (0.0,)),

@@ -10,7 +10,8 @@ from torch import Tensor
 
 import foretrace as ft
 from foretrace.history import Step
-from laws.test_predictors import grids
+from foretrace.predictor.adaptive import least_spread
+from laws.test_predictors import forecast, grids
 
 
 def lagrange(points: list[tuple[int, Tensor]], t: int) -> Tensor:
@@ -116,3 +117,21 @@ def test_a_stream_without_a_batch_dimension_takes_one_order() -> None:
     assert len(orders[1]) == 1
     assert orders[3] == orders[None]
     assert len(orders[3]) == 3
+
+
+@given(data=st.data(), seed=st.integers(0, 999), penalty=st.floats(0, 4))
+def test_a_penalty_on_the_gain_never_raises_the_gain(data, seed: int, penalty: float) -> None:
+    """The order that is least with the penalty has no more gain than the one that is least without."""
+    indices, target = data.draw(grids(5))
+    times = [float(i) for i in reversed(indices)]
+    spreads = torch.rand(4, generator=torch.Generator().manual_seed(seed)).tolist()
+    gains = [ft.Lagrange(least_spread(times, target, spreads, p)).gain(times, target) for p in (penalty, 0.0)]
+    assert gains[0] <= gains[1] * (1 + 1e-12)
+
+
+def test_an_overwhelming_penalty_leaves_the_line() -> None:
+    values = trajectory(20, 0, 0.0)
+    steady = ft.AdaptiveLagrange(4, penalty=100.0)
+    got = forecast(steady, [0, 3, 6, 9, 12], 14, [values[i] for i in (0, 3, 6, 9, 12)])
+    line = forecast(ft.Lagrange(1), [9, 12], 14, [values[9], values[12]])
+    torch.testing.assert_close(got, line)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import foretrace as ft
-from foretrace.combinator.partition import low_band
+from foretrace.combinator.bands import low_band
 from foretrace.errors import InvalidSetting
 from laws.test_predictors import forecast, grids
 
@@ -82,9 +82,9 @@ def test_disagreement_draws_each_sample_to_its_newest_point() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ft.Bands(ft.FoCa(), ft.Reuse()),
+        lambda: ft.Bands(3, ft.Reuse()),
         lambda: ft.Bands(ft.Reuse(), ft.Reuse(), 1.5),
-        lambda: ft.Trust(ft.Reuse(), ft.FoCa()),
+        lambda: ft.Trust(ft.Reuse(), None),
         lambda: ft.Trust(ft.Reuse(), ft.Reuse(), tolerance=-1.0),
     ],
 )

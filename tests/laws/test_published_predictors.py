@@ -268,7 +268,7 @@ def test_convergence_order_on_a_linear_ode() -> None:
         lambda: ft.Chebyshev(-1),
         lambda: ft.Chebyshev(ridge=0.0),
         lambda: ft.FoCa(1.5),
-        lambda: ft.Damped(ft.FoCa()),
+        lambda: ft.ByStep((ft.FoCa(),), (0,)),
         lambda: ft.Damped(3),
         lambda: ft.Damped(ft.Reuse(), -1.0),
         lambda: ft.Blend(ft.Reuse(), 2),

@@ -57,6 +57,10 @@ def test_the_files_are_the_methods() -> None:
 def test_a_recipe_describes_itself(name: str) -> None:
     page = inspect.getmodule(registry.recipe(name)).__doc__
     assert re.search(r"^ {4}\S", page, re.MULTILINE), "an equation, indented"
+    assert re.search(r"arXiv:\d{4}\.\d{5}|OpenReview \w+|Schmid 2010|Not a published method", page), "source"
+    assert re.search(r"not\s+public|\brelease|not\s+a\s+published", page, re.IGNORECASE), (
+        "what was not public and how it was read, or what the released code does"
+    )
     assert re.match(r"@\w+\{.*year\s*=", ft.citation(name), re.DOTALL)
     assert ft.citation(ft.load_method(name)) == ft.citation(name)
 

@@ -13,9 +13,15 @@ def weight_table(method: Method, steps: int) -> Table:
     """One line per skipped step of a ``steps``-step run: points newest first, weights, their sum, the gain.
 
     Raises:
-        InvalidSetting: the predictor's weights depend on the features, so there is no table of them.
+        InvalidSetting: the predictor's weights depend on the features, so there is no table of them; or its
+            times are those of a sampler, which is not here.
     """
     predictor = method.predictor
+    if method.time != "index":
+        raise InvalidSetting(
+            f"time got {method.time!r}; expected 'index', the only coordinate known without a sampler. "
+            "Leave it out, or call predictor.weights(times, t) with the sampler's own."
+        )
     if not isinstance(predictor, LinearPredictor):
         raise InvalidSetting(
             f"{method.name} forecasts by {predictor}, whose weights depend on the features; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.combinator.weights import require_linear
+from foretrace.combinator.parts import require_linear
 from foretrace.errors import InvalidSetting
 from foretrace.predictor.base import LinearPredictor
 

@@ -2,34 +2,38 @@
 
     F(t)[..., c] = sum_i w_i^{g(c)}(t; t_1..t_m) F(t_i)[..., c],      g(c) the group of channel c
 
-Each group has a table of weights, so a forecast is one pass over the kept points with a row of weights per
-point in place of a number; nothing is gathered or scattered.
+Where each group has a table of weights, a forecast is one pass over the kept points with a row of weights
+per point in place of a number; nothing is gathered or scattered. Other predictors forecast all channels each,
+and every channel takes its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from foretrace.checks import at_least
-from foretrace.combinator.weights import require_linear
+from foretrace.combinator.parts import Combined, require_predictor
 from foretrace.errors import InvalidSetting
-from foretrace.history import Feature, Points, Step, weighted_sum
+from foretrace.history import Feature, Step, weighted_sum
 from foretrace.predictor.base import LinearPredictor, Predictor
 
 
 @dataclass(frozen=True)
-class Channels(Predictor):
+class Channels(Combined):
     """``predictors[groups[c]]`` for channel ``c``, an index into the last dimension (HyCa, arXiv:2510.04188).
 
     ``groups`` names the group of every channel, and every stream of a feature must have as many channels.
     """
 
-    predictors: tuple[LinearPredictor, ...]
+    predictors: tuple[Predictor, ...]
     groups: tuple[int, ...]
+
+    looks_at: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         for name in ("predictors", "groups"):  # lists are welcome, but frozen data must hash
@@ -38,7 +42,7 @@ class Channels(Predictor):
                 raise InvalidSetting(f"{name} got {value!r}; expected a tuple of one or more. Pass a tuple.")
             object.__setattr__(self, name, tuple(value))
         for predictor in self.predictors:
-            require_linear("predictors", predictor)
+            require_predictor("predictors", predictor)
         for group in self.groups:
             at_least("groups", group, 0)
         if max(self.groups) >= len(self.predictors):
@@ -48,45 +52,46 @@ class Channels(Predictor):
             )
 
     @property
+    def parts(self) -> tuple[Predictor, ...]:
+        """The predictors of all groups."""
+        return self.predictors
+
+    @property
     def exact(self) -> int:
         """The lowest degree of the predictors that have a channel."""
         return min(self.predictors[group].exact for group in set(self.groups))
 
-    @property
-    def counts_steps(self) -> bool:
-        """If any of them does."""
-        return any(predictor.counts_steps for predictor in self.predictors)
-
-    @property
-    def points(self) -> int:
-        """As many as the one that needs most."""
-        return max(predictor.points for predictor in self.predictors)
-
-    def init(self, dtype: torch.dtype | None = None) -> Points:
-        """No points yet."""
-        return Points(dtype=dtype)
-
-    def commit(self, state: Points, step: Step, feature: Feature) -> Points:
-        """Keep ``feature`` as the newest point."""
+    def commit(self, state: Any, step: Step, feature: Feature) -> Any:
+        """Keep ``feature``. Raises `InvalidSetting` where it has another number of channels."""
         for stream in feature:
             if stream.ndim == 0 or stream.shape[-1] != len(self.groups):
                 raise InvalidSetting(
                     f"groups got {len(self.groups)} channels for a feature of shape {tuple(stream.shape)}; "
                     "expected one group per entry of the last dimension. Pass groups for this model and site."
                 )
-        return state.push(step.time, feature, self.points)
+        return super().commit(state, step, feature)
 
-    def predict(self, state: Points, step: Step) -> Feature:
-        """One weighted sum, with the weights of each channel's group."""
-        tables = [p.weights(state.times[: p.points], step.time) for p in self.predictors]
+    def predict(self, state: Any, step: Step) -> Feature:
+        """One weighted sum with the weights of each channel's group, where all are tables of weights."""
+        linear = [p for p in self.predictors if isinstance(p, LinearPredictor)]
+        if len(linear) < len(self.predictors):
+            return super().predict(state, step)
+        points = state.points
+        tables = [p.finite_weights(points.times[: p.points], step.time) for p in linear]
         return tuple(
             weighted_channels(tables, self.groups, stream, dtype)
-            for stream, dtype in zip(zip(*state.features, strict=True), state.out_dtypes, strict=True)
+            for stream, dtype in zip(zip(*points.features, strict=True), points.out_dtypes, strict=True)
         )
 
-    def nbytes(self, state: Points) -> int:
-        """Bytes of the kept points."""
-        return state.nbytes
+    def join(
+        self, forecasts: Sequence[Tensor], newest: Sequence[Tensor], times: Sequence[float], step: Step
+    ) -> Tensor:
+        """Every channel from the forecast of its group."""
+        groups = torch.tensor(self.groups, device=forecasts[0].device)
+        joined = forecasts[0]
+        for group, forecast in enumerate(forecasts[1:], start=1):
+            joined = torch.where(groups == group, forecast, joined)
+        return joined
 
 
 def weighted_channels(

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from foretrace.checks import between
-from foretrace.combinator.weights import require_linear
+from foretrace.combinator.parts import require_linear
 from foretrace.history import Feature, Points, Step, weighted_sum
 from foretrace.predictor.base import LinearPredictor, Predictor
 from foretrace.predictor.lagrange import newton_weights

@@ -4,7 +4,9 @@
     F_{n+1} = 3 F_n - 3 F_{n-1} + F_{n-2}      (k = 3)
 
 A vanishing k-th difference is a polynomial of degree k - 1, so this is Lagrange of that degree one gap ahead;
-between computed steps it is read at the true time, which is also right on uneven gaps.
+between computed steps it is read at the true time, which is also right on uneven gaps. Known here from the
+paper's text. Not public, and read so: all forecasts of an interval start from computed features; the site is
+the output of the stack; the schedule is TaylorSeer's.
 """
 
 from __future__ import annotations

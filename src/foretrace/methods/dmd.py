@@ -3,8 +3,8 @@
     F_{n+1} = c_1 F_n + ... + c_r F_{n-r+1},      c = argmin |F_1 - sum_j c_j F_{1+j}|
     F(t)    = first row of C^rho (F_1 .. F_r),    rho = (t - t_1) / gap,    C the companion matrix of c
 
-Dynamic mode decomposition (Schmid 2010) needs even gaps, so the schedule has no warm-up by default; on
-uneven ones the forecast is a straight line (`predictor/dmd.py`). cache-dit fits 4 to 6 snapshots by singular
+Dynamic mode decomposition (Schmid 2010) needs even gaps, so the schedule has no warm-up by default; on uneven
+ones the forecast is a straight line (`predictor/dmd.py`). The release fits 4 to 6 snapshots by singular
 values and falls back to its Taylor forecast; here what the points leave open is that of a line. The site is
 cache-dit's, the residual of the blocks; its probe of the first block, which decides when to compute, waits
 for gates. Its author finds it better than the Taylor forecast and behind `spectrum` on FLUX.

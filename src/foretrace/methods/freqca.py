@@ -4,12 +4,12 @@
 
 Low is the lowest tenth of the frequencies over the tokens, as the release has it for Qwen-Image; for FLUX it
 takes a two-dimensional cosine transform over the token grid, which the stack's output does not know. The site
-is the paper's, the output of the stack of blocks.
+is the paper's, the output of the stack of blocks. Its look-ahead, which rewinds the sampler, is not here.
 """
 
 from __future__ import annotations
 
-from foretrace.combinator.partition import Bands
+from foretrace.combinator.bands import Bands
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Hermite, Reuse

@@ -4,7 +4,10 @@
 
 with TaylorSeer's difference quotients d_i and the physicists' polynomials H_i. At sigma = 0.5 the slope is
 halved, a damped forecast. From order 2 on H_2(0) != 0, so the forecast misses its own newest point.
-The sites are those of TaylorSeer.
+
+Known here from the paper's text and secondary sources. Not public, and read so: sites and schedule are those
+of TaylorSeer, whose factors it takes over; x counts steps, so that sigma is one per step; on models other
+than FLUX sigma is that of FLUX.1-dev.
 """
 
 from __future__ import annotations

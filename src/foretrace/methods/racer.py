@@ -12,7 +12,7 @@ refresh.
 
 from __future__ import annotations
 
-from foretrace.combinator.partition import Trust
+from foretrace.combinator.trust import Trust
 from foretrace.gate.refresh_repay import RefreshRepay
 from foretrace.granularity import PerModel
 from foretrace.method import Method

@@ -5,12 +5,13 @@
 
 The time axis flattens beyond the points, which bounds how far a high order runs away. The mean and the reach
 are those of the kept points; this is the "balanced" mapping of the release. Its barycentric form is the same
-polynomial as the Newton form used here.
+polynomial as the Newton form used here. Its other mapping, onto Chebyshev nodes with a clamp, is not here: a
+clamped target is reused.
 """
 
 from __future__ import annotations
 
-from foretrace.combinator.weights import Warped
+from foretrace.combinator.warped import Warped
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Lagrange

@@ -6,12 +6,13 @@ After publication the release blends it with a straight line, `share` of Chebysh
 The ridge also shrinks constants, by 9 to 15 % on average on the released schedules, which the LayerNorm after
 the paper's site (the stack's output) hides. `centered` fits the differences to the newest feature instead, as
 any other site needs. The release has 50 steps built in (`span`) and keeps all points, here the
-newest 16.
+newest 16. Its fit runs in bf16 coefficients, which add 0.25 % of error by themselves and are not followed.
 """
 
 from __future__ import annotations
 
-from foretrace.combinator.weights import Blend, Centered
+from foretrace.combinator.blend import Blend
+from foretrace.combinator.centered import Centered
 from foretrace.granularity import PerStack
 from foretrace.method import Method
 from foretrace.predictor import Chebyshev, Lagrange

@@ -2,8 +2,9 @@
 
     F(t) = sum_{n=0..order} prod_{q<n} (t - t_q) [h_0..h_n]
 
-Exact on polynomials of degree `order`. TraCache with a fixed order on another schedule; kept under a name of
-its own so that the effect of the missing factors in the release can be read off a table.
+Exact on polynomials of degree `order`; schedule and sites are those of the release (arXiv:2503.06923).
+TraCache with a fixed order on another schedule; kept under a name of its own so that the effect of the
+missing factors in the release can be read off a table.
 """
 
 from __future__ import annotations

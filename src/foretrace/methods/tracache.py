@@ -4,11 +4,11 @@
     l_k(t)   = prod_{q != k} (t - t_q) / (t_k - t_q)
     n*       = argmin_{n in 1..o} std(phi_n(t) - phi_{n-1}(t))    (7)
 
-Only the last block's forecast reaches the output, so one site, the stack's
-output, gives the same picture as all blocks at a fraction of the memory. Not public, and read so: an order n
-is a degree, with n + 1 points (section 3.3; section 4.3 contradicts; ``order_means="points"`` is the other
-reading); phi_0 is the newest computed feature and never a candidate itself; std is taken over all elements
-of a sample; time is the step index; with fewer points the orders there are compete.
+(OpenReview td24jA8Kui.) Only the last block's forecast reaches the output, so one site, the stack's output,
+gives the same picture as all blocks at a fraction of the memory. Not public, and read so: an order n is a
+degree, with n + 1 points (section 3.3; section 4.3 contradicts; ``order_means="points"`` is the other
+reading); phi_0 is the newest computed feature and never a candidate itself; std is taken over all elements of
+a sample; time is the step index; with fewer points the orders there are compete.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.checks import at_least, between
-from foretrace.combinator.weights import Damped
+from foretrace.combinator.damped import Damped
 from foretrace.errors import InvalidSetting, NoGain
 from foretrace.granularity import Granularity, parse_granularity
 from foretrace.offline.amplification import amplification

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -75,14 +76,17 @@ class LinearPredictor(Predictor):
         """Keep ``feature`` as the newest point."""
         return state.push(step.time, feature, self.points)
 
+    def finite_weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
+        """`weights`, computed once for all sites and branches of a step.
+
+        Raises:
+            NonFinite: one of them is NaN or inf.
+        """
+        return _finite_weights(self, tuple(times), t)
+
     def predict(self, state: Points, step: Step) -> Feature:
-        """The weighted sum over the kept points."""
-        weights = self.weights(state.times, step.time)
-        if not all(map(math.isfinite, weights)):
-            raise NonFinite(
-                f"{self} gives the weights {weights} at {step.time:g} for points at {state.times}; expected "
-                "finite ones. Lower its order, or use another predictor."
-            )
+        """The weighted sum over the kept points. Raises `NonFinite` for weights that are not finite."""
+        weights = self.finite_weights(state.times, step.time)
         return tuple(
             weighted_sum(weights, stream, dtype)
             for stream, dtype in zip(zip(*state.features, strict=True), state.out_dtypes, strict=True)
@@ -91,3 +95,14 @@ class LinearPredictor(Predictor):
     def nbytes(self, state: Points) -> int:
         """Bytes of the kept points."""
         return state.nbytes
+
+
+@lru_cache(maxsize=64)  # predictors are frozen data; a model has many sites, and a step has one time
+def _finite_weights(predictor: LinearPredictor, times: tuple[float, ...], t: float) -> tuple[float, ...]:
+    weights = tuple(predictor.weights(times, t))
+    if not all(map(math.isfinite, weights)):
+        raise NonFinite(
+            f"{predictor} gives the weights {weights} at {t:g} for points at {times}; expected "
+            "finite ones. Lower its order, or use another predictor."
+        )
+    return weights

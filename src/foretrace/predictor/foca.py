@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from foretrace.checks import between
+from foretrace.checks import between, step_gap
 from foretrace.history import Feature, Step, weighted_sum
 from foretrace.predictor.base import Predictor
 
@@ -72,7 +72,7 @@ class FoCa(Predictor):
         if not state.feature:
             stored = tuple(x.detach().to(state.dtype or x.dtype, copy=True) for x in feature)
             return replace(state, time=time, feature=stored, out_dtypes=out)
-        gap = time - state.time
+        gap = step_gap(time, state.time)
         slopes, bends = [], []
         for i, live in enumerate(feature):
             exact = torch.promote_types(live.dtype, torch.float32)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from foretrace.checks import step_gap
 from foretrace.history import Feature, Step, weighted_sum
 from foretrace.predictor.base import Predictor
 
@@ -73,7 +74,7 @@ class FoCaBDF2(Predictor):
         if not state.kept:
             stored = tuple(x.detach().to(state.dtype or x.dtype, copy=True) for x in feature)
             return replace(state, time=step.index, kept=(stored,), out_dtypes=out)
-        gap = step.index - state.time
+        gap = int(step_gap(step.index, state.time))
         streams = [self._roll(state, i, live.detach(), gap) for i, live in enumerate(feature)]
         return replace(state, time=step.index, kept=tuple(zip(*streams, strict=True)), out_dtypes=out)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.checks import at_least
+from foretrace.checks import at_least, distinct
 from foretrace.predictor.base import LinearPredictor
 
 
@@ -21,7 +21,11 @@ def divided_difference(times: Sequence[float]) -> tuple[float, ...]:
     """The coefficients of the features at ``times`` in their divided difference ``[h_0..h_n]``.
 
     ``[h_0..h_n] = sum_j h_j / prod_{q != j} (t_j - t_q)``, for distinct times.
+
+    Raises:
+        ClockError: two times are equal.
     """
+    distinct(times)
     coefficients = []
     for j, own in enumerate(times):
         product = 1.0

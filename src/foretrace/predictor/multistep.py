@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.checks import at_least
+from foretrace.checks import at_least, distinct
 from foretrace.predictor.base import LinearPredictor
 from foretrace.predictor.lagrange import newton_weights
 
@@ -41,6 +41,7 @@ class AdamsBashforth(LinearPredictor):
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the class."""
+        distinct(times)
         slopes = min(self.steps, len(times) - 1)
         weights = [1.0] + [0.0] * (len(times) - 1)
         for j, share in enumerate(slope_integrals(times[:slopes], times[0], t)):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.checks import at_least
+from foretrace.checks import at_least, distinct
 from foretrace.predictor.base import LinearPredictor
 from foretrace.predictor.multistep import AdamsBashforth, slope_integrals
 
@@ -47,6 +47,7 @@ class AdamsMoulton(LinearPredictor):
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the class. With fewer points, as many slopes as there are."""
+        distinct(times)
         slopes = min(self.steps, len(times) - 1)
         newest = (1.0, *(0.0,) * (len(times) - 1))
         if slopes == 0 or t == times[0]:
@@ -82,6 +83,7 @@ class FlatBackward(LinearPredictor):
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the class. With one point, reuse."""
+        distinct(times)
         if len(times) == 1:
             return (1.0,)
         ratio = (t - times[0]) / (times[0] - times[1])
@@ -108,6 +110,7 @@ class MeanSlope(LinearPredictor):
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the class. With one point, reuse."""
+        distinct(times)
         gaps = min(2, len(times) - 1)
         weights = [1.0] + [0.0] * (len(times) - 1)
         for j in range(gaps):

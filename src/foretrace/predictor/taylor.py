@@ -15,12 +15,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foretrace.checks import at_least, between
+from foretrace.checks import at_least, between, distinct
 from foretrace.predictor.base import LinearPredictor
 
 
 def quotient_coefficients(times: Sequence[float], order: int) -> list[list[float]]:
     """Row i: the coefficients of the points (newest first) in the quotient ``d_i``, i = 0..order."""
+    distinct(times)
     count = len(times)
     column = [[float(i == j) for i in range(count)] for j in range(count)]  # d_0 at every point
     rows = [column[0]]
@@ -83,6 +84,11 @@ class Hermite(LinearPredictor):
     def exact(self) -> int:
         """Constants: the slope is scaled by ``2 sigma^2``."""
         return 0
+
+    @property
+    def counts_steps(self) -> bool:
+        """``sigma`` is one per step: on another scale of time the polynomials are others."""
+        return True
 
     @property
     def points(self) -> int:
