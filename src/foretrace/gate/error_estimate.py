@@ -44,12 +44,15 @@ from foretrace.predictor.lagrange import divided_difference, newton_factor, newt
 
 @dataclass(frozen=True)
 class Account:
-    """What is known of one run: differences of the output, the latent's norm, what is spent, the scale."""
+    """What is known of one run: differences of the output, the latent's norm, what is spent, the scale, and
+    how many steps lie between the two newest computed ones.
+    """
 
     known: Differences = field(default_factory=Differences)
     latent: HostCopy | None = None
     spent: float = 0.0
     scale: float = 1.0
+    interval: int = 1
 
 
 def estimate(times: Sequence[float], t: float, order: int, state: Differences) -> float | None:
@@ -126,8 +129,7 @@ class ErrorEstimate(Gate):
         state = replace(state, known=known, spent=spent)
         if math.isinf(self.tolerance):
             return not math.isnan(spent), state
-        longest = self.growth * (known.times[0] - known.times[1])
-        near = abs(signal.step.time - known.times[0]) < abs(longest) + 1e-9
+        near = signal.age + 1 <= self.growth * state.interval
         return near and spent < self.tolerance * self.safety, state
 
     def computed(self, state: Account, signal: Signal) -> Account:
@@ -137,7 +139,8 @@ class ErrorEstimate(Gate):
         expected = estimate(before.times, signal.step.time, self.order, before)
         known = push(before, signal.step.time, output, self.order + 1)
         norm = HostCopy(torch.linalg.vector_norm(signal.latent.detach().float()).reshape(1, 1))
-        return Account(known, norm, 0.0, self._rescaled(state.scale, expected, known))
+        scale = self._rescaled(state.scale, expected, known)
+        return Account(known, norm, 0.0, scale, signal.age)
 
     def _rescaled(self, scale: float, expected: float | None, known: Differences) -> float:
         """Half way, in logarithms, from the scale to the ratio of the true error to the estimate."""

@@ -36,7 +36,15 @@ def check_rows(
         trace, states=copy.deepcopy(trace.states), observer=None, watch=None, _passing=[], _ranges=None
     )
     later = replace(step, index=step.index + 1, coordinate=step.time + 1.0)
-    again, _ = unpack(site.partly(apart, later, forward, args, kwargs, (0,)), trace.source)
+    try:
+        output = site.partly(apart, later, forward, args, kwargs, (0,))
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise UnsupportedModel(
+            f"{trace.source}: one sample of {step.batch} cannot be computed alone ({error}); expected "
+            f"arguments with "
+            "one row a sample. Use reduce='any' or 'mean'."
+        ) from error
+    again, _ = unpack(output, trace.source)
     for x, truth in zip(again, unpack(computed, trace.source)[0], strict=True):
         off = (x - truth).float().norm()
         allowed = 1000 * torch.finfo(truth.dtype).eps * truth.float().norm()

@@ -31,8 +31,9 @@ def take(
 
 
 def _of_argument(value: Any, rows: Sequence[int], batch: int) -> Any:
-    if isinstance(value, (list, tuple)) and len(value) == batch and all(isinstance(x, Tensor) for x in value):
-        return type(value)(value[i] for i in rows) if type(value) in (list, tuple) else value
+    # a list, not a tuple: two rotary tables for a batch of two come as a tuple
+    if type(value) is list and len(value) == batch and all(isinstance(x, Tensor) for x in value):
+        return [value[i] for i in rows]
     return pytree.tree_map(lambda x: pick(x, rows) if _per_sample(x, batch) else x, value)
 
 
