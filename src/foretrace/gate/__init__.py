@@ -3,4 +3,8 @@
 from foretrace.gate.base import Gate as Gate
 from foretrace.gate.base import Signal as Signal
 from foretrace.gate.budget import Budget as Budget
+from foretrace.gate.easy_cache import EasyCache as EasyCache
 from foretrace.gate.error_estimate import ErrorEstimate as ErrorEstimate
+from foretrace.gate.mag_cache import MagCache as MagCache
+from foretrace.gate.sea_cache import SeaCache as SeaCache
+from foretrace.gate.sen_cache import SenCache as SenCache

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from foretrace import combinator, granularity, predictor, schedule
+from foretrace import combinator, gate, granularity, predictor, schedule
 from foretrace.errors import ForetraceError, ProfileError
 from foretrace.method import Method
 
@@ -27,14 +27,17 @@ def _parts() -> Iterator[type]:
     from importlib import import_module
 
     modules = [schedule, granularity]
-    for package in (predictor, combinator):
+    for package in (predictor, combinator, gate):
         modules += [
             import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)
         ]
     for module in modules:
         for value in vars(module).values():
             if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__:
-                yield value
+                if not module.__name__.startswith(gate.__name__) or issubclass(
+                    value, (gate.Gate, gate.Budget)
+                ):
+                    yield value  # the states of gates are none of a method's parts
 
 
 def encode(value: Any) -> Any:
