@@ -84,7 +84,7 @@ def fit(
     if not (found.explained > 0 or force):
         raise NoGain(
             f"on {kept} held-out calls the fit of {type(chosen.gate).__name__} explains a share of "
-            f"{found.explained:.3g}; expected more than 0. Pass more calls or steps; use the gate without it; "
+            f"{found.explained:.3g}; expected more than 0. Pass more calls or steps; use the gate without; "
             "or pass force=True to get the profile all the same."
         )
     measured = {"explained": found.explained, **found.measured, "calls": [len(made) - kept, kept]}

@@ -63,8 +63,8 @@ class _Made:
         kwargs = {name: new if x is old else x for name, x in self.kwargs.items()}
         if not any(x is old for x in (*self.args, *self.kwargs.values())):
             raise UnsupportedModel(
-                f"{type(self.module).__name__} is not given its latent as one tensor; expected one, to change "
-                "it alone. Use a gate that needs no sensitivities, such as easycache."
+                f"{type(self.module).__name__} is not given its latent as one tensor; expected one, to "
+                "change it alone. Use a gate that needs no sensitivities, such as easycache."
             )
         output, _ = unpack(self.module.forward(*args, **kwargs), type(self.module).__name__)
         return seen_by_sampler(output, self.latent)[0]
