@@ -36,6 +36,7 @@ from foretrace.methods import available_methods as available_methods
 from foretrace.methods import citation as citation
 from foretrace.methods import load_method as load_method
 from foretrace.offline.calibrate import calibrate as calibrate
+from foretrace.offline.fit import fit as fit
 from foretrace.offline.record import record as record
 from foretrace.offline.recording import Recording as Recording
 from foretrace.offline.transfer import transfer as transfer
@@ -126,6 +127,7 @@ __all__ = [
     "calibrate",
     "citation",
     "count_call",
+    "fit",
     "load_method",
     "record",
     "reference",

@@ -136,3 +136,17 @@ def test_missing_files_and_folders_are_refused(command: str, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     assert "cannot write to" in refused(command, *SMALL, *goal, "--out", tmp_path / "file")
     assert "no folder" in refused(command, "--model", tmp_path / "nothing", *goal, "--out", tmp_path / "out")
+
+
+def test_fit_saves_a_profile_that_works(tmp_path: Path) -> None:
+    words = ("--samples", 2, "--batch", 1, "--method", "magcache", "--set", "retention=0.0", "--force")
+    result = invoke("fit", *SMALL, *words, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "profile.safetensors"
+    assert f"use it: ft.accelerate(pipe, profile='{path}')" in result.output
+    profile = ft.Profile.load(path)
+    assert len(profile.method.gate.ratios[0]) == 4
+    with ft.accelerate(shapes(), profile=path) as run:
+        sample(shapes(), call(1.0))
+    assert run.report.computed[0] == 0
+    assert "has nothing to fit" in refused("fit", *SMALL, "--method", "easycache", "--out", tmp_path)

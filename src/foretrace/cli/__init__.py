@@ -1,4 +1,4 @@
-"""foretrace demo | run | bench | tune | calibrate | report | methods | models | check: one file a command."""
+"""The commands demo, run, bench, tune, calibrate, fit, report, methods, models, check: one file a command."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from foretrace.cli.bench import ListsTables, bench
 from foretrace.cli.calibrate import calibrate
 from foretrace.cli.check import check
 from foretrace.cli.demo import demo
+from foretrace.cli.fit import fit
 from foretrace.cli.methods import methods
 from foretrace.cli.models import models
 from foretrace.cli.report import report
@@ -44,5 +45,5 @@ def _with_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 app.command(cls=ListsTables)(_with_plain_errors(bench))
-for _command in (demo, run, tune, calibrate, report, methods, models, check):
+for _command in (demo, run, tune, calibrate, fit, report, methods, models, check):
     app.command()(_with_plain_errors(_command))

@@ -3,7 +3,11 @@
 from foretrace.gate.base import Gate as Gate
 from foretrace.gate.base import Signal as Signal
 from foretrace.gate.budget import Budget as Budget
+from foretrace.gate.easy_cache import EasyCache as EasyCache
 from foretrace.gate.error_estimate import ErrorEstimate as ErrorEstimate
 from foretrace.gate.first_block import FirstBlock as FirstBlock
+from foretrace.gate.mag_cache import MagCache as MagCache
+from foretrace.gate.sea_cache import SeaCache as SeaCache
+from foretrace.gate.sen_cache import SenCache as SenCache
 from foretrace.gate.teacache import TeaCache as TeaCache
 from foretrace.gate.verifier import Verifier as Verifier

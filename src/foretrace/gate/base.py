@@ -30,9 +30,9 @@ class Signal:
     what the denoiser returned (of computed calls, afterwards). ``reach`` is how far an error of the output
     carries:
     the change of the next latent per unit of it, by the sampler's own coefficients, or ``None`` where they
-    are unknown. ``over`` is how several samples are taken together (`measure.py`), ``rejected`` whether a
-    verifier rejects the newest forecast. The tensors are the
-    run's own: a gate copies what it keeps.
+    are unknown; ``noise`` is the latent's noise over its signal, or ``None`` likewise. ``branch`` is the
+    number of the call among those of its step. ``over`` is how several samples are taken together
+    (`measure.py`), ``rejected`` whether a verifier rejects the newest forecast. The tensors are the run's own: a gate copies what it keeps.
     """
 
     step: Step
@@ -44,6 +44,8 @@ class Signal:
     reach: float | None = None
     over: Over = "mean"
     rejected: bool = False
+    noise: float | None = None
+    branch: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

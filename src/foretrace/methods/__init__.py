@@ -18,7 +18,16 @@ from foretrace.granularity import Granularity, parse_granularity
 from foretrace.method import Method
 
 Setting: TypeAlias = (
-    int | float | str | bool | Granularity | torch.dtype | tuple[int, ...] | tuple[str, ...] | None
+    int
+    | float
+    | str
+    | bool
+    | Granularity
+    | torch.dtype
+    | tuple[int, ...]
+    | tuple[float, ...]
+    | tuple[str, ...]
+    | None
 )
 COMMON_SETTINGS = ("granularity", "history_dtype", "time", "on_nonfinite")
 """Settings every recipe takes beside its own."""

@@ -29,7 +29,7 @@ def amplification(
     k = gram.double().numpy()
     total = len(k)
     probed: dict[int, float] = {}
-    places = _spread(total, probes)
+    places = spread(total, probes)
     with progress("amplification", len(places)) as advance:
         for step in places:
             others = [i for i in range(total) if i != step]
@@ -42,6 +42,6 @@ def amplification(
     return fill_amplification(probed, total) if probed else [1.0] * total
 
 
-def _spread(total: int, probes: int) -> Sequence[int]:
+def spread(total: int, probes: int) -> Sequence[int]:
     """``probes`` steps from the second to the last."""
     return sorted({int(i) for i in np.linspace(1, total - 1, min(probes, total - 1)).round()})

@@ -38,6 +38,7 @@ class Visit:
     kwargs: dict[str, Any]
     latent: Tensor
     reach: float | None
+    noise: float | None
     possible: bool
 
     @property
@@ -125,17 +126,9 @@ class Gated:
     def _signal(self, visit: Visit, output: Feature = ()) -> Signal:
         trace = visit.trace
         over = "max" if self.gate.reduce == "max" else "mean"
-        return Signal(
-            visit.step,
-            1,
-            visit.latent,
-            trace.entered,
-            trace.shown,
-            output,
-            visit.reach,
-            over,
-            rejects(self.method.verifier, trace, visit.step),
-        )
+        seen = (visit.latent, trace.entered, trace.shown, output)
+        rejected = rejects(self.method.verifier, trace, visit.step)
+        return Signal(visit.step, 1, *seen, visit.reach, over, rejected, visit.noise, trace.key[1])
 
     def _watcher(self, decider: Decider) -> Callable[[SiteKey, Step, Feature], None] | None:
         """Shows computed features to the gate, if it wants them."""

@@ -1,4 +1,4 @@
-"""How far an error of the denoiser's output carries: the sampler's own coefficient of one step."""
+"""What the sampler says of one step: how far an error of the output carries, and how noisy the latent is."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def reach(scheduler: Any, now: Reading, reader: TimeReader) -> float | None:
     if kind == "sample":
         return abs(math.cos(next_angle) - math.sin(next_angle) / max(noise, 1e-6))
     return math.cos(next_angle) * abs(after - noise)
+
+
+def noise_over_signal(scheduler: Any, now: Reading, reader: TimeReader) -> float | None:
+    """``s / a`` of the latent at this time, from 1e-6 to 1e6; ``None`` where `reach` is."""
+    source = noise_source(scheduler)
+    if scheduler is None or source is None:
+        return None
+    level, _ = _levels(scheduler, source, now, reader)
+    if is_flow(scheduler):
+        level = level / max(1.0 - level, 1e-6)
+    return min(max(level, 1e-6), 1e6)
 
 
 def _levels(scheduler: Any, source: str, now: Reading, reader: TimeReader) -> tuple[float, float]:

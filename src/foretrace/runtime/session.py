@@ -32,7 +32,7 @@ from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import batch_size, modes_by_name, shapes_by_name
-from foretrace.runtime.reach import reach
+from foretrace.runtime.reach import noise_over_signal, reach
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
@@ -115,6 +115,7 @@ class Session:
         self.schedule = method.schedule.resolve(family.anchor)
         self.gated = None if method.gate is None else Gated(self.method, self.schedule)
         self._reach: float | None = None
+        self._noise: float | None = None
         self._time_at: dict[str, tuple[str, int]] = {}
         self._names: dict[str, list[str]] = {}
         self.sites: dict[str, Site] = {}
@@ -242,7 +243,8 @@ class Session:
         assert self.gated is not None
         latent = latent_of(self._names[name], args, kwargs)
         possible = trace.ready and may_forecast(trace, args, kwargs)
-        visit = Visit(self.sites[name], trace, step, forward, args, kwargs, latent, self._reach, possible)
+        known = (latent, self._reach, self._noise, possible)
+        visit = Visit(self.sites[name], trace, step, forward, args, kwargs, *known)
         output, rows = self.gated.serve(visit, self._clock.branch)
         return output, len(rows) / len(visit.everyone)
 
@@ -292,6 +294,7 @@ class Session:
             step = self._past_end(scheduler, now)
         if self.gated is not None:
             self._reach = reach(scheduler, now, self.reader)
+            self._noise = noise_over_signal(scheduler, now, self.reader)
         return replace(step, coordinate=coordinate(self.method.time, step, now, scheduler, self.reader))
 
     def _past_end(self, scheduler: Any, now: Reading) -> Step:
