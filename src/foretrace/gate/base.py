@@ -32,7 +32,8 @@ class Signal:
     the change of the next latent per unit of it, by the sampler's own coefficients, or ``None`` where they
     are unknown; ``noise`` is the latent's noise over its signal, or ``None`` likewise. ``branch`` is the
     number of the call among those of its step. ``over`` is how several samples are taken together
-    (`measure.py`), ``rejected`` whether a verifier rejects the newest forecast. The tensors are the run's own: a gate copies what it keeps.
+    (`measure.py`), ``rejected`` whether a verifier rejects the newest forecast. The tensors are the run's
+    own: a gate copies what it keeps.
     """
 
     step: Step
@@ -65,6 +66,10 @@ class Gate(ABC):
     branches: Literal["lead", "alone"] = "lead"
 
     probe: ClassVar[Probe] = "none"
+    sees_sampler: ClassVar[bool] = False
+    """Whether ``output`` and ``latent`` of computed steps are to be what the sampler is given, after
+    guidance.
+    """
     watches_sites: ClassVar[bool] = False
     """Whether `site` wants to be shown the computed features."""
 

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -85,10 +86,12 @@ class ErrorEstimate(Gate):
             computes every step, ``inf`` skips all that the schedule allows.
         order: of the forecast whose error is estimated: that of the predictor, as a rule.
         safety: the share of the tolerance that is spent.
-        growth: how many times longer than the interval before it an interval may be.
+        growth: how many times longer than the interval before it an interval may be, or one step longer.
         limits: between which the scale of the estimate stays.
         amplification: per step, how far an error there moves the final sample; from a profile.
     """
+
+    sees_sampler: ClassVar[bool] = True
 
     tolerance: float
     order: int = 1
@@ -129,7 +132,7 @@ class ErrorEstimate(Gate):
         state = replace(state, known=known, spent=spent)
         if math.isinf(self.tolerance):
             return not math.isnan(spent), state
-        near = signal.age + 1 <= self.growth * state.interval
+        near = signal.age + 1 <= max(self.growth * state.interval, state.interval + 1)
         return near and spent < self.tolerance * self.safety, state
 
     def computed(self, state: Account, signal: Signal) -> Account:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from foretrace.checks import at_least, between
 from foretrace.errors import ClockError
@@ -35,6 +36,8 @@ class RefreshRepay(Gate):
     owed and
     ``rho <= theta``, or where as many are owed as there are left.
     """
+
+    sees_sampler: ClassVar[bool] = True
 
     interval: int
     theta: float

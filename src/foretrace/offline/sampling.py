@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import Any
 
 from torch import Tensor
 
 from foretrace.errors import UnsupportedTarget
 from foretrace.offline.calls import Call, fresh
+from foretrace.runtime.scheduler_step import watch_step
 
 
 class Latents:
@@ -27,37 +26,15 @@ class Latents:
             self.newest = sample.detach()
 
 
-class _Watched:
-    """``scheduler.step``, watched. Pipelines ask for its signature, and some copy the scheduler with it."""
-
-    def __init__(self, scheduler: Any, latents: Latents) -> None:
-        self._scheduler, self._step, self._latents = scheduler, scheduler.step, latents
-        functools.update_wrapper(self, self._step)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        output = self._step(*args, **kwargs)
-        self._latents.see(output, args[0] if args else kwargs.get("model_output"))
-        return output
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """The step of the scheduler's copy: it must not move this one."""
-        copied = memo.get(id(self._scheduler), self._scheduler)
-        return MethodType(type(copied).step, copied)
-
-
 @contextmanager
 def watch_latents(scheduler: Any, latents: Latents | None = None) -> Iterator[Latents]:
     """See what ``scheduler.step`` returns for the length of a with block; its class is not touched."""
     latents = latents if latents is not None else Latents()
-    own = vars(scheduler).get("step")
-    scheduler.step = _Watched(scheduler, latents)
+    undo = watch_step(scheduler, lambda given, sample, output: latents.see(output, given))
     try:
         yield latents
     finally:
-        if own is None:
-            del scheduler.step
-        else:
-            scheduler.step = own
+        undo()
 
 
 @contextmanager

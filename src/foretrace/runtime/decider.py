@@ -36,6 +36,7 @@ class Decider:
         self.budget: Budget | None = method.budget
         self.schedule = schedule
         self.units: list[Unit] = []
+        self.started = False
 
     @property
     def apart(self) -> bool:
@@ -44,35 +45,47 @@ class Decider:
 
     def choose(self, step: Step, signal: Signal | None) -> Rows:
         """The samples to compute at ``step``; all of them without a signal, where no forecast is possible."""
-        size = step.batch or 1
+        everyone = tuple(range(step.batch or 1))
         if not self.units:
-            self.units = [Unit(self.gate.init()) for _ in range(size if self.apart else 1)]
-            return tuple(range(size))
+            self.started = True
+            return everyone
         if signal is None:
             wishes = [True] * len(self.units)
         else:
             wishes = [self._wish(unit, step, self._view(signal, i)) for i, unit in enumerate(self.units)]
         wishes = agree(wishes)
         if self.gate.reduce != "sample":
-            return tuple(range(size)) if any(wishes) else ()
-        return tuple(i for i, wish in enumerate(wishes) if wish)
+            return everyone if any(wishes) else ()
+        return tuple(row for row in everyone if wishes[row % len(self.units)])
 
-    def note(self, step: Step, signal: Signal, rows: Rows) -> None:
-        """The samples ``rows`` were computed; ``signal.output`` is what the whole call returned."""
-        for index in rows if self.gate.reduce == "sample" else range(len(self.units)):
-            unit = self.units[index]
+    def note(self, step: Step, signal: Signal, rows: Rows, samples: int | None = None) -> None:
+        """The rows ``rows`` of a call were computed; ``signal.output`` is what all of it returned.
+
+        ``samples`` is how many samples the rows belong to, where a guidance makes several of each: the rows
+        of a sample decide as one.
+        """
+        size = step.batch or 1
+        if not self.units:
+            count = samples if samples and size % samples == 0 else size
+            self.units = [Unit(self.gate.init()) for _ in range(count if self.apart else 1)]
+        computed = {row % len(self.units) for row in rows}
+        for index, unit in enumerate(self.units):
+            if self.gate.reduce == "sample" and index not in computed:
+                continue
             seen = replace(self._view(signal, index), age=step.index - unit.last)
             unit.state = self.gate.computed(unit.state, seen)
             unit.last, unit.computed = step.index, unit.computed + 1
 
     def show(self, site: SiteKey, step: Step, feature: Feature) -> None:
         """A feature was computed at ``site``, of the samples ``step.rows``."""
+        if not self.units:  # at the run's first step, before it is known how many samples there are
+            self.units = [Unit(self.gate.init()) for _ in range((step.batch or 1) if self.apart else 1)]
         rows = step.rows if step.rows is not None else tuple(range(step.batch or 1))
         for index, unit in enumerate(self.units):
             if not self.apart:
                 unit.state = self.gate.site(unit.state, site, step, feature)
             elif index in rows:
-                own = _rows(feature, rows.index(index), len(rows))
+                own = tuple(_of_sample(x, rows.index(index), len(rows), len(rows)) for x in feature)
                 unit.state = self.gate.site(unit.state, site, replace(step, batch=1, rows=None), own)
 
     def _wish(self, unit: Unit, step: Step, signal: Signal) -> bool:
@@ -93,29 +106,32 @@ class Decider:
         """The part of ``signal`` that the unit ``index`` sees."""
         if not self.apart:
             return signal
-        size = signal.step.batch or 1
+        size, count = signal.step.batch or 1, len(self.units)
+
+        def own(feature: Feature) -> Feature:
+            return tuple(_of_sample(x, index, count, size) for x in feature)
+
         return replace(
             signal,
-            step=replace(signal.step, batch=1),
-            latent=_rows((signal.latent,), index, size)[0],
-            entered=_rows(signal.entered, index, size),
-            probe=_rows(signal.probe, index, size),
-            output=_rows(signal.output, index, size),
+            step=replace(signal.step, batch=size // count),
+            latent=own((signal.latent,))[0],
+            entered=own(signal.entered),
+            probe=own(signal.probe),
+            output=own(signal.output),
         )
 
 
-def _rows(feature: Feature, index: int, size: int) -> Feature:
-    """The sample ``index`` of ``size`` in every stream; frames folded into the batch stay with their
-    sample.
+def _of_sample(x: Any, index: int, count: int, size: int) -> Any:
+    """The rows of the sample ``index`` of ``count``, in a tensor of a call of ``size`` rows or of the
+    sampler.
+
+    Frames folded into the batch stay with their row.
     """
-    return tuple(_of_sample(x, index, size) for x in feature)
-
-
-def _of_sample(x: Any, index: int, size: int) -> Any:
-    if not x.ndim or len(x) % size:
+    rows = next((n for n in (size, count) if x.ndim and len(x) % n == 0), None)
+    if rows is None:
         raise UnsupportedModel(
             f"a gate with reduce='any' or 'sample' was shown a tensor of shape {tuple(x.shape)} in a call of "
             f"{size} samples; expected them along its first dimension. Use reduce='mean'."
         )
-    span = len(x) // size
-    return x[index * span : (index + 1) * span]
+    folded = len(x) // rows
+    return x.reshape(rows, folded, *x.shape[1:])[index::count].flatten(0, 1)

@@ -19,6 +19,7 @@ from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.row_proof import check_rows
+from foretrace.runtime.scheduler_step import is_feature, watch_step
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.trace import Trace
 from foretrace.schedule import Schedule
@@ -64,15 +65,45 @@ class Gated:
         self.method, self.gate, self.schedule = method, method.gate, schedule
         self.waits = 0
         self._proven: set[tuple[Any, ...]] = set()
+        self._scheduler: Any = None
+        self._unwatch: Callable[[], None] = _nothing
         self.start()
 
     def start(self) -> None:
         """A new run: nothing is decided yet."""
         self._deciders: dict[tuple[str, int] | None, Decider] = {}
         self._followed: Rows | None = None
+        self._untold: list[tuple[Decider, Visit, Feature, Rows]] = []
+
+    def watch(self, scheduler: Any) -> None:
+        """See the steps of this scheduler, and of no other, from now on; ``None``: of none."""
+        if not self.gate.sees_sampler or scheduler is self._scheduler:
+            return
+        self._unwatch()
+        watched = scheduler is not None and callable(getattr(scheduler, "step", None))
+        self._unwatch = watch_step(scheduler, self._stepped) if watched else _nothing
+        self._scheduler = scheduler if watched else None
+
+    def _stepped(self, given: Any, sample: Any, output: Any) -> None:
+        """The sampler took a step: tell the gate, of what was computed for it, what the sampler was given."""
+        untold, self._untold = self._untold, []
+        for decider, visit, returned, rows in untold:
+            if is_feature(given) and is_feature(sample) and len(given) == len(sample):
+                signal = replace(self._signal(visit, (given,)), latent=sample)
+                decider.note(visit.step, signal, rows, len(given))
+            else:
+                decider.note(visit.step, self._signal(visit, returned), rows)
+
+    def _tell(self) -> None:
+        """Tell the gate of computed calls after which no sampler step was seen."""
+        untold, self._untold = self._untold, []
+        for decider, visit, returned, rows in untold:
+            decider.note(visit.step, self._signal(visit, returned), rows)
 
     def serve(self, visit: Visit, branch: int) -> tuple[Any, Rows]:
         """What the call returns, and which samples were computed for it."""
+        if self._untold and self._untold[0][1].step.index != visit.step.index:
+            self._tell()
         alone = self.gate.branches == "alone"
         if not alone and branch > 0:
             rows = self._followed if self._followed is not None and visit.possible else visit.everyone
@@ -86,12 +117,14 @@ class Gated:
         self._followed = rows
         if rows:
             returned = unpack(output, visit.trace.source)[0]
-            decider.note(visit.step, self._signal(visit, returned), rows)
+            self._untold.append((decider, visit, returned, rows))
+            if self._scheduler is None:
+                self._tell()
         return output, rows
 
     def _lead(self, visit: Visit, decider: Decider) -> tuple[Any, Rows]:
         """Decide and run, in this order, or on the way."""
-        first = not decider.units
+        first = not decider.started
         on_the_way = self.gate.probe != "none" and visit.possible and not first
         if on_the_way:
             assert isinstance(visit.site, StackSite)
@@ -146,6 +179,10 @@ class Gated:
         if shape not in self._proven:
             check_rows(visit.site, visit.trace, visit.step, visit.forward, visit.args, visit.kwargs, output)
             self._proven.add(shape)
+
+
+def _nothing() -> None:
+    """Nothing is watched, so nothing is put back."""
 
 
 def rejects(verifier: Verifier | None, trace: Trace, step: Step) -> bool:

@@ -147,6 +147,8 @@ class Session:
             )
         while self._undo:
             self._undo.pop()()
+        if self.gated is not None:
+            self.gated.watch(None)
         self.log.history_bytes, self.log.sites = self.history_bytes(), self.sites_of_branches()
         self._traces.clear()
 
@@ -317,6 +319,8 @@ class Session:
         total = self.steps if length is None else length
         self._check_length(total)
         check_axis(self.method.time, scheduler)
+        if self.gated is not None:
+            self.gated.watch(scheduler)
         self._start(total)
         self._begun = True
 
