@@ -14,6 +14,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,6 @@ from torch import Tensor
 from foretrace.gate.base import Gate, Signal
 from foretrace.gate.error_estimate import ErrorEstimate, seen_by_sampler
 from foretrace.granularity import PerModel
-from foretrace.history import Feature, SiteKey, Step
 from foretrace.offline.amplification import spread
 from foretrace.offline.calls import Call
 from foretrace.offline.collect import never_skip
@@ -29,6 +29,7 @@ from foretrace.offline.explained import explained, spearman
 from foretrace.offline.fitted import Fitted, Task
 from foretrace.offline.proposal import fill_amplification
 from foretrace.offline.sampling import relative_error
+from foretrace.runtime.scheduler_step import watch_step
 from foretrace.schedule import Mask
 
 Effects = dict[int, tuple[float, float]]
@@ -47,6 +48,8 @@ class _Known:
 class _Outputs(Gate):
     """Notes the output and the unit of error of every step, and admits nothing."""
 
+    sees_sampler: ClassVar[bool] = True
+
     seen: dict[int, _Known] = field(default_factory=dict)
 
     def init(self) -> None:
@@ -63,28 +66,6 @@ class _Outputs(Gate):
         norm = float(torch.linalg.vector_norm(signal.latent.detach().float()))
         reach = signal.reach if signal.reach is not None else 1.0 / (signal.step.total or 1)
         self.seen[signal.step.index] = _Known(output, reach / norm if norm > 0 else math.nan)
-
-
-class _Forecast:
-    """An observer: by how much the forecast of the first branch missed the truth, per step."""
-
-    def __init__(self, truth: dict[int, _Known]) -> None:
-        self.truth, self.missed = truth, {}
-
-    def computed(self, site: SiteKey, step: Step, feature: Feature) -> None:
-        """Nothing."""
-
-    def forecast(self, site: SiteKey, step: Step, feature: Feature) -> None:
-        """Compare with the uncached output, whose run was the same up to here."""
-        if site.branch == 0:
-            known = self.truth[step.index]
-            own = (
-                feature[0]
-                if feature[0].shape == known.output.shape
-                else feature[0][:, : known.output.shape[1]]
-            )
-            error = torch.linalg.vector_norm(own.float() - known.output.float())
-            self.missed[step.index] = float(error) * known.carried
 
 
 def fit_errors(task: Task) -> Fitted:
@@ -132,9 +113,22 @@ def _effects(task: Task, call: Call) -> Effects:
         method = replace(
             task.method, schedule=alone, gate=None, budget=None, granularity=PerModel(), calibrator=None
         )
-        seen = _Forecast(outputs.seen)
-        latents = task.run(call, method, seen)
-        own, final = seen.missed.get(step, math.nan), float(relative_error(latents, reference).mean())
+        given: list[Tensor] = []
+        undo = watch_step(task.pipe.scheduler, lambda output, *_, seen=given: seen.append(output.detach()))
+        try:
+            latents = task.run(call, method)
+        finally:
+            undo()
+        own = _missed(outputs.seen[step], given[step])
+        final = float(relative_error(latents, reference).mean())
         if math.isfinite(own) and own > 0 and math.isfinite(final) and final > 0:
             found[step] = own, final
     return found
+
+
+def _missed(known: _Known, given: Tensor) -> float:
+    """How far what the sampler was given is off, carried into the latent; both runs were the same up to
+    here.
+    """
+    own = seen_by_sampler((given,), known.output)[0]
+    return float(torch.linalg.vector_norm(own.float() - known.output.float())) * known.carried

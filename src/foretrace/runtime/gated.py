@@ -19,7 +19,7 @@ from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.row_proof import check_rows
-from foretrace.runtime.scheduler_step import is_feature, watch_step
+from foretrace.runtime.scheduler_step import is_feature, watch_step, watches
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.trace import Trace
 from foretrace.schedule import Schedule
@@ -77,7 +77,9 @@ class Gated:
 
     def watch(self, scheduler: Any) -> None:
         """See the steps of this scheduler, and of no other, from now on; ``None``: of none."""
-        if not self.gate.sees_sampler or scheduler is self._scheduler:
+        if not self.gate.sees_sampler:
+            return
+        if scheduler is self._scheduler and (scheduler is None or watches(scheduler, self._stepped)):
             return
         self._unwatch()
         watched = scheduler is not None and callable(getattr(scheduler, "step", None))

@@ -18,7 +18,7 @@ class WatchedStep:
 
     def __init__(self, scheduler: Any, see: See) -> None:
         self._scheduler, self._step, self._see = scheduler, scheduler.step, see
-        functools.update_wrapper(self, self._step)
+        functools.update_wrapper(self, self._step, updated=())  # a watcher below has attributes of its own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take the step, then show it."""
@@ -35,17 +35,32 @@ class WatchedStep:
 
 
 def watch_step(scheduler: Any, see: See) -> Callable[[], None]:
-    """Show every step of ``scheduler`` to ``see``; returns the undo, to be called in reverse order."""
+    """Show every step of ``scheduler`` to ``see``; returns the undo.
+
+    Where somebody else has put the step back or replaced it meanwhile, the undo leaves it alone.
+    """
     own = vars(scheduler).get("step")
-    scheduler.step = WatchedStep(scheduler, see)
+    watched = scheduler.step = WatchedStep(scheduler, see)
 
     def undo() -> None:
+        if vars(scheduler).get("step") is not watched:
+            return
         if own is None:
-            vars(scheduler).pop("step", None)
+            del scheduler.step
         else:
             scheduler.step = own
 
     return undo
+
+
+def watches(scheduler: Any, see: See) -> bool:
+    """Whether steps of ``scheduler`` are shown to ``see``, directly or below other watchers."""
+    step = vars(scheduler).get("step")
+    while isinstance(step, WatchedStep):
+        if step._see == see:
+            return True
+        step = step._step
+    return False
 
 
 def is_feature(value: Any) -> bool:

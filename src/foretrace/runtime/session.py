@@ -134,6 +134,8 @@ class Session:
             self._time_at[name] = where
             self._names[name] = argument_names(denoiser)
             self.sites[name] = make_site(denoiser, self.method)
+        if self.gated is not None:
+            self.gated.watch(self.target.scheduler)
         for name, denoiser in self.target.denoisers.items():
             self._undo.append(self.sites[name].install())
             self._undo.append(install_entry(denoiser, self._handler(name)))
