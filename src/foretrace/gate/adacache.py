@@ -82,14 +82,14 @@ class AdaCache(Gate):
                 f"{state.sites - 1}. Pass block=None for the middle one."
             )
         new, index = state.fresh[watched], signal.step.index
-        strength = state.strength if self.motion is None else self.motion.strength(new, signal)
-        kept = Pace(watched=watched, sites=state.sites, old=new, strength=strength, due=index + 1)
+        strength = 1.0 if self.motion is None else self.motion.strength(new, signal)
+        kept = Pace(watched=watched, sites=state.sites, old=new, due=index + 1)
         if not state.old or not same_shapes(new, state.old):
             return kept
         rate = relative_l1(new, state.old, signal.over) / signal.age
         if self.motion is not None:
             rate *= self.motion.factor(strength, state.strength, signal.age)
-        return replace(kept, due=index + interval(self.codebook, rate))
+        return replace(kept, strength=strength, due=index + interval(self.codebook, rate))
 
 
 def _copied(feature: Feature) -> Feature:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 from foretrace.checks import between
 from foretrace.gate.base import Gate, Probe, Signal
@@ -13,21 +13,19 @@ from foretrace.predictor.base import Predictor
 from foretrace.predictor.taylor import Taylor
 
 
-@dataclass(frozen=True)
-class ProbePast:
-    """The probe's history, how many points it holds, and whether the newest step was admitted."""
+class ProbePast(NamedTuple):
+    """The probe's history, and how many points were put into it."""
 
     past: Any
-    points: int = 0
-    admitted: bool = False
+    points: int
 
 
 @dataclass(frozen=True)
 class ProbeForecast(Gate):
     """Admits where ``mean|p - p^| / mean|p| < threshold``, p what the blocks before the span return.
 
-    ``p^`` is the forecast of p by ``predictor`` from the steps at which it was not admitted: a forecast that
-    held needs no new point. 0 computes every step.
+    ``p^`` is the forecast of p by ``predictor`` from the computed steps; so a probe that was forecast well
+    enough becomes no point of its own history. 0 computes every step.
 
     Args:
         threshold: the confidence gate.
@@ -45,7 +43,7 @@ class ProbeForecast(Gate):
 
     def init(self) -> ProbePast:
         """No point."""
-        return ProbePast(self.predictor.init())
+        return ProbePast(self.predictor.init(), 0)
 
     def admits(self, state: ProbePast, signal: Signal) -> tuple[bool, ProbePast]:
         """See the class."""
@@ -53,12 +51,8 @@ class ProbeForecast(Gate):
             return False, state
         forecast = self.predictor.predict(state.past, signal.step)
         error = relative_l1(forecast, signal.probe, signal.over)
-        admitted = error < self.threshold or (math.isinf(self.threshold) and not math.isnan(error))
-        return admitted, replace(state, admitted=admitted)
+        return error < self.threshold or (math.isinf(self.threshold) and not math.isnan(error)), state
 
     def computed(self, state: ProbePast, signal: Signal) -> ProbePast:
-        """A probe that was forecast badly becomes a point of its history."""
-        if state.admitted:
-            return replace(state, admitted=False)
-        past = self.predictor.commit(state.past, signal.step, signal.probe)
-        return ProbePast(past, state.points + 1)
+        """The probe becomes the newest point."""
+        return ProbePast(self.predictor.commit(state.past, signal.step, signal.probe), state.points + 1)
