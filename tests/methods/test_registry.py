@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 
 import foretrace as ft
 import foretrace.methods as registry
-from foretrace.errors import UnknownMethod
+from foretrace.errors import UnknownMethod, UnsupportedModel
 from foretrace.granularity import parse_granularity
 from tiny import FAMILIES, sample
 
@@ -21,9 +22,18 @@ def settings_of(name: str) -> set[str]:
     return set(inspect.signature(registry.recipe(name)).parameters)
 
 
-def short(name: str) -> dict[str, int]:
-    """Settings under which a run of nine steps skips at least four."""
-    return {k: v for k, v in {"interval": 3, "warmup": 2}.items() if k in settings_of(name)}
+def short(name: str) -> dict[str, object]:
+    """Settings under which a run of nine steps skips at least four: gates are left wide open."""
+    wide = {"threshold": math.inf, "tolerance": math.inf, "reuse": 9, "tail": 0.0, "codebook": "fast-100"}
+    wide["strength"] = math.inf
+    return {k: v for k, v in {"interval": 3, "warmup": 2, **wide}.items() if k in settings_of(name)}
+
+
+def shows(method: ft.Method) -> bool:
+    """Whether the granularity runs what the method's gate looks at before it decides."""
+    probe = "none" if method.gate is None else method.gate.probe
+    sites = method.granularity
+    return probe == "none" or (isinstance(sites, ft.PerStack) and (probe != "head" or sites.head > 0))
 
 
 def test_the_files_are_the_methods() -> None:
@@ -57,8 +67,12 @@ def test_a_method_is_plain_frozen_data(name: str) -> None:
     "granularity", ["model", "stack", "stack(1,1):residual", "block:residual", "module(attn)"]
 )
 def test_every_method_runs_on_every_family(name: str, family, granularity: str) -> None:
-    """Skips, is finite, repeats itself, and stays within reach of the uncached run."""
+    """Skips, is finite, repeats itself, and stays within reach of the uncached run; or is refused."""
     model = family.model()
+    if not shows(ft.load_method(name, granularity=granularity)):
+        with pytest.raises(UnsupportedModel, match="looks into"):
+            ft.attach(model, name, granularity=granularity, steps=9)
+        return
     uncached = sample(family, model, 9)
     with ft.accelerate(model, name, granularity=granularity, steps=9, **short(name)) as run:
         first = sample(family, model, 9)

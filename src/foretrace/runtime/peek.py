@@ -41,9 +41,9 @@ class Peek:
         if call == 0 and self.probe == "head":
             floats = (x for x in tensor_slots(args, kwargs).values() if x.is_floating_point())
             self._arguments = copies(x for x in floats if x.ndim > 1)
+        if call == 0 and self.probe == "modulated":
+            self.shown = (modulated_input(block, self.attention, args, kwargs),)
         if call == self.head:
-            if self.probe == "modulated":
-                self.shown = (modulated_input(block, self.attention, args, kwargs),)
             chosen = None if self.at_entry is None else self.at_entry(self.entered, self.shown)
             self.inner = self.inner if chosen is None else chosen
         output = self.inner(block, args, kwargs)
