@@ -80,9 +80,10 @@ class ModuleSite:
         forward: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        depth: int | None = None,
     ) -> Any:
-        """Run the denoiser with a forecast in place of every module."""
-        skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site))
+        """Run the denoiser with a forecast in place of every module, or of the first ``depth``."""
+        skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site), depth)
         output = self.switch.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)
         return output
@@ -188,16 +189,26 @@ class _Watch:
 
 
 class _Pass:
-    """A skipped call: ``feature(site)`` is answered in place of every module."""
+    """A skipped call: ``feature(site)`` is answered in place of every module, or of the first ``depth``."""
 
-    def __init__(self, name: str, route: Route, step: Step, feature: Callable[[int], Feature]) -> None:
+    def __init__(
+        self,
+        name: str,
+        route: Route,
+        step: Step,
+        feature: Callable[[int], Feature],
+        depth: int | None = None,
+    ) -> None:
         self.name, self.route, self.step, self.feature = name, route, step, feature
+        self.depth = route.count if depth is None else depth
         self.calls = 0
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         site, route = self.calls, self.route
         self.calls += 1
         _check_order(self.name, self.step, route, site, module)
+        if site >= self.depth:
+            return module(*args, **kwargs)
         feature = self.feature(site)
         slots = route.sources[site]
         if slots:

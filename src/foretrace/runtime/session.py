@@ -239,8 +239,7 @@ class Session:
         latent = latent_of(self._names[name], args, kwargs)
         possible = trace.ready and may_forecast(trace, args, kwargs)
         visit = Visit(self.sites[name], trace, step, forward, args, kwargs, latent, self._reach, possible)
-        output, rows = self.gated.serve(visit, self._clock.branch)
-        return output, len(rows) / len(visit.everyone)
+        return self.gated.serve(visit, self._clock.branch)
 
     def _finish(self, name: str, trace: Trace, step: Step, share: float, kwargs: dict[str, Any]) -> None:
         """Step 5: what the call leaves behind."""
