@@ -82,6 +82,13 @@ class Method:
                 )
         if self.verifier is not None:
             self.verifier.check(self.granularity)
+        looks = self.gate is not None and self.gate.probe == "head" and self.gate.reduce != "sample"
+        if self.predictor.watches_probe and not looks:
+            raise InvalidSetting(
+                f"Method got {self.predictor} with the gate {self.gate}; expected one that looks behind the "
+                "first blocks, and at all samples together. Pass DiCache or FirstBlock without "
+                "reduce='sample', or another predictor."
+            )
         if self.budget is not None and self.gate is None:
             raise InvalidSetting(
                 f"Method got {self.budget} without a gate; expected a gate, whose decisions it limits. "

@@ -27,7 +27,8 @@ def settings_of(name: str) -> set[str]:
 def short(name: str) -> dict[str, Any]:
     """Settings under which a run of nine steps skips at least four."""
     wanted = {"interval": 3, "warmup": 2, "threshold": math.inf, "tolerance": math.inf, "early": math.inf,
-              "ratios": (1.0,) * 9, "grid": (4, 4)}  # fmt: skip
+              "ratios": (1.0,) * 9, "grid": (4, 4), "reuse": 9, "tail": 0.0, "codebook": "fast-100",
+              "strength": math.inf}  # fmt: skip
     return {k: v for k, v in wanted.items() if k in settings_of(name)}
 
 
@@ -93,7 +94,7 @@ def test_a_method_is_plain_frozen_data(name: str) -> None:
     "granularity", ["model", "stack", "stack(1,1):residual", "block:residual", "module(attn)"]
 )
 def test_every_method_runs_on_every_family(name: str, family, granularity: str) -> None:
-    """Skips, is finite, repeats itself, and stays within reach of the uncached run."""
+    """Skips, is finite, repeats itself, and stays within reach of the uncached run; or is refused."""
     model = family.model()
     uncached = sample(family, model, 9)
     settings = short(name)

@@ -99,3 +99,11 @@ class Gate(ABC):
     def site(self, state: Any, site: SiteKey, step: Step, feature: Feature) -> Any:
         """The state after ``feature`` was computed at ``site``; only if `watches_sites`."""
         return state
+
+    def depth(self, state: Any) -> int | None:
+        """At an admitted step: how many sites are forecast, from the first one on, before the others run.
+
+        ``None``: all of them. Sites that run behind a forecast are not kept: their input was none of the
+        model's own.
+        """
+        return None

@@ -17,18 +17,25 @@ def ratio(parts: Tensor, wholes: Tensor, over: Over) -> float:
 
     This reads from the device. NaN where nothing can be said: 0/0 is 0, as nothing moved.
     """
-    if over == "mean":
-        parts, wholes = parts.sum(), wholes.sum()
-    value = torch.where(parts == 0, torch.zeros_like(parts), parts / wholes)
-    return float(value.max())
+    return float(_ratio(parts, wholes, over))
 
 
 def relative_l1(now: Sequence[Tensor], before: Sequence[Tensor], over: Over = "mean") -> float:
     """``mean|now - before| / mean|before|`` over all streams (TeaCache, eq. 4, and most after it)."""
+    return float(unread_relative_l1(now, before, over))
+
+
+def unread_relative_l1(now: Sequence[Tensor], before: Sequence[Tensor], over: Over = "mean") -> Tensor:
+    """`relative_l1` as a scalar tensor on the device, for gates that read many of them at once."""
     moved = sum(_l1(a.float() - b.float()) for a, b in zip(now, before, strict=True))
     size = sum(_l1(b.float()) for b in before)
     assert isinstance(moved, Tensor) and isinstance(size, Tensor)
-    return ratio(moved, size, over)
+    return _ratio(moved, size, over)
+
+
+def same_shapes(now: Sequence[Tensor], before: Sequence[Tensor]) -> bool:
+    """Whether two features can be compared at all; those of two experts of a model may not."""
+    return [x.shape for x in now] == [x.shape for x in before]
 
 
 def relative_l2(now: Sequence[Tensor], before: Sequence[Tensor], over: Over = "mean") -> float:
@@ -37,6 +44,12 @@ def relative_l2(now: Sequence[Tensor], before: Sequence[Tensor], over: Over = "m
     size = sum(_squares(b.float()) for b in before)
     assert isinstance(moved, Tensor) and isinstance(size, Tensor)
     return ratio(moved, size, over) ** 0.5
+
+
+def _ratio(parts: Tensor, wholes: Tensor, over: Over) -> Tensor:
+    if over == "mean":
+        parts, wholes = parts.sum(), wholes.sum()
+    return torch.where(parts == 0, torch.zeros_like(parts), parts / wholes).max()
 
 
 def _l1(x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Predictors: from the points so far and the time to the feature at a skipped step."""
 
 from foretrace.predictor.adaptive import AdaptiveLagrange as AdaptiveLagrange
+from foretrace.predictor.aligned import Aligned as Aligned
 from foretrace.predictor.base import LinearPredictor as LinearPredictor
 from foretrace.predictor.base import Predictor as Predictor
 from foretrace.predictor.chebyshev import Chebyshev as Chebyshev

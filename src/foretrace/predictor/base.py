@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -19,7 +19,12 @@ class Predictor(ABC):
 
     State goes in and comes out; predictors themselves are frozen. ``exact`` is the highest polynomial
     degree in time that a forecast reproduces once enough points are there. It is a tested claim.
+
+    One kind also sees what a gate's probe shows (``watches_probe``): the blocks that run at every step.
     """
+
+    watches_probe: ClassVar[bool] = False
+    """Whether `look` wants to be shown what the blocks before the span added."""
 
     @property
     @abstractmethod
@@ -47,6 +52,13 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, state: Any, step: Step) -> Feature:
         """The forecast at ``step``, in the dtypes of the features that were committed."""
+
+    def look(self, state: Any, added: Feature) -> Any:
+        """The state after seeing what the blocks before the span add in this call, one tensor a stream.
+
+        Called before each `commit` and `predict`; only if `watches_probe`.
+        """
+        return state
 
     @abstractmethod
     def nbytes(self, state: Any) -> int:

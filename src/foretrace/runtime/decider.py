@@ -43,6 +43,12 @@ class Decider:
         """Whether samples have states of their own."""
         return self.gate.reduce in ("any", "sample")
 
+    @property
+    def depth(self) -> int | None:
+        """How many sites are forecast at a step that is skipped; ``None``: all."""
+        depths = [self.gate.depth(unit.state) for unit in self.units]
+        return min((d for d in depths if d is not None), default=None)
+
     def choose(self, step: Step, signal: Signal | None) -> Rows:
         """The samples to compute at ``step``; all of them without a signal, where no forecast is possible."""
         everyone = tuple(range(step.batch or 1))

@@ -47,10 +47,21 @@ class Visit:
         """All samples of the call."""
         return tuple(range(self.step.batch or 1))
 
-    def run(self, rows: Rows) -> Any:
-        """What the call returns with the samples ``rows`` computed and the others forecast."""
+    def share(self, rows: Rows, depth: int | None) -> float:
+        """The share of the samples, or of the sites, that `run` computes."""
+        if rows or depth is None or not isinstance(self.site, ModuleSite):
+            return len(rows) / len(self.everyone)
+        return 1.0 - min(depth / self.trace.layout.count, 1.0)
+
+    def run(self, rows: Rows, depth: int | None = None) -> Any:
+        """What the call returns with the samples ``rows`` computed and the others forecast.
+
+        Where none is computed, ``depth`` is the number of sites that are forecast (``None``: all).
+        """
         call = (self.trace, self.step, self.forward, self.args, self.kwargs)
         if not rows:
+            if depth is not None and isinstance(self.site, ModuleSite):
+                return self.site.forecast(*call, depth)
             return self.site.forecast(*call)
         if len(rows) == len(self.everyone):
             return self.site.compute(*call)
@@ -72,7 +83,7 @@ class Gated:
     def start(self) -> None:
         """A new run: nothing is decided yet."""
         self._deciders: dict[tuple[str, int] | None, Decider] = {}
-        self._followed: Rows | None = None
+        self._followed: tuple[Rows, int | None] | None = None
         self._untold: list[tuple[Decider, Visit, Feature, Rows]] = []
 
     def watch(self, scheduler: Any) -> None:
@@ -102,27 +113,29 @@ class Gated:
         for decider, visit, returned, rows in untold:
             decider.note(visit.step, self._signal(visit, returned), rows)
 
-    def serve(self, visit: Visit, branch: int) -> tuple[Any, Rows]:
-        """What the call returns, and which samples were computed for it."""
+    def serve(self, visit: Visit, branch: int) -> tuple[Any, float]:
+        """What the call returns, and the share of it that was computed."""
         if self._untold and self._untold[0][1].step.index != visit.step.index:
             self._tell()
         alone = self.gate.branches == "alone"
         if not alone and branch > 0:
-            rows = self._followed if self._followed is not None and visit.possible else visit.everyone
-            return self._run(visit, rows)
+            follows = self._followed is not None and visit.possible
+            plan = self._followed if follows and self._followed is not None else (visit.everyone, None)
+            output, rows = self._run(visit, *plan)
+            return output, visit.share(rows, plan[1])
         key = visit.trace.key if alone else None
         if key not in self._deciders:
             self._deciders[key] = Decider(self.method, self.schedule)
         decider = self._deciders[key]
         visit.trace.watch = self._watcher(decider)
         output, rows = self._lead(visit, decider)
-        self._followed = rows
+        self._followed = plan = (rows, None if rows else decider.depth)
         if rows:
             returned = unpack(output, visit.trace.source)[0]
             self._untold.append((decider, visit, returned, rows))
             if self._scheduler is None:
                 self._tell()
-        return output, rows
+        return output, visit.share(*plan)
 
     def _lead(self, visit: Visit, decider: Decider) -> tuple[Any, Rows]:
         """Decide and run, in this order, or on the way."""
@@ -140,14 +153,14 @@ class Gated:
             call = (visit.trace, visit.step, visit.forward, visit.args, visit.kwargs)
             return visit.site.fork(*call, choose), chosen[0]
         rows = self._ask(decider, visit, self._signal(visit) if visit.possible else None)
-        output, rows = self._run(visit, rows)
+        output, rows = self._run(visit, rows, None if rows else decider.depth)
         if first and self.gate.reduce == "sample" and len(rows) > 1:
             self._prove(visit, output)
         return output, rows
 
-    def _run(self, visit: Visit, rows: Rows) -> tuple[Any, Rows]:
+    def _run(self, visit: Visit, rows: Rows, depth: int | None = None) -> tuple[Any, Rows]:
         """Run, and run again where a verifier rejects what was forecast."""
-        output = visit.run(rows)
+        output = visit.run(rows, depth)
         if not rows and must_redo(self.method.verifier, visit.trace, visit.step):
             return visit.run(visit.everyone), visit.everyone
         if rows:

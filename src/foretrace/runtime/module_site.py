@@ -85,9 +85,13 @@ class ModuleSite:
         forward: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        depth: int | None = None,
     ) -> Any:
-        """Run the denoiser with a forecast in place of every module, but for what a verifier has run."""
-        skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site))
+        """Run the denoiser with a forecast in place of every module, or of the first ``depth``.
+
+        What a verifier checks is run beside its forecast.
+        """
+        skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site), depth)
         if self.verifier is not None:
             skipping = _Check(skipping, self.verifier)
         output = self.switch.run(skipping, forward, args, kwargs)
@@ -196,10 +200,18 @@ class _Watch:
 
 
 class _Pass:
-    """A skipped call: ``feature(site)`` is answered in place of every module."""
+    """A skipped call: ``feature(site)`` is answered in place of every module, or of the first ``depth``."""
 
-    def __init__(self, name: str, route: Route, step: Step, feature: Callable[[int], Feature]) -> None:
+    def __init__(
+        self,
+        name: str,
+        route: Route,
+        step: Step,
+        feature: Callable[[int], Feature],
+        depth: int | None = None,
+    ) -> None:
         self.name, self.route, self.step, self.feature = name, route, step, feature
+        self.depth = route.count if depth is None else depth
         self.calls = 0
         self.missed: float | None = None
 
@@ -207,6 +219,8 @@ class _Pass:
         site, route = self.calls, self.route
         self.calls += 1
         _check_order(self.name, self.step, route, site, module)
+        if site >= self.depth:
+            return module(*args, **kwargs)
         feature = self.feature(site)
         slots = route.sources[site]
         if slots:

@@ -249,8 +249,7 @@ class Session:
         possible = trace.ready and may_forecast(trace, args, kwargs)
         known = (latent, self._reach, self._noise, possible)
         visit = Visit(self.sites[name], trace, step, forward, args, kwargs, *known)
-        output, rows = self.gated.serve(visit, self._clock.branch)
-        return output, len(rows) / len(visit.everyone)
+        return self.gated.serve(visit, self._clock.branch)
 
     def _finish(self, name: str, trace: Trace, step: Step, share: float, kwargs: dict[str, Any]) -> None:
         """Step 5: what the call leaves behind."""

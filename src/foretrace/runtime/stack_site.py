@@ -132,6 +132,8 @@ class StackSite:
         kwargs: dict[str, Any],
     ) -> Any:
         """Run the denoiser with the span passed over and its output forecast."""
+        if trace.method.predictor.watches_probe:  # the forecast needs what the head shows in this very call
+            return self.fork(trace, step, forward, args, kwargs, lambda entered, shown: ())
         skipping = Pass(trace.layout, trace.forecast(step), self.name, step)
         output = self.switch.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)

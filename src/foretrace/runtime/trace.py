@@ -96,6 +96,7 @@ class Trace:
         """Keep a computed feature. The sites of a first call come in their order."""
         if site == len(self.states):
             self.states.append(self.method.predictor.init(self.method.history_dtype))
+        self._look(site)
         self.states[site] = self.method.predictor.commit(self.states[site], step, feature)
         if self.observer is not None:
             self.observer.computed(SiteKey(*self.key, site), step, feature)
@@ -117,6 +118,7 @@ class Trace:
     def forecast(self, step: Step, site: int = 0) -> Feature:
         """The predictor's feature at ``step``, as the calibrator corrects it."""
         predictor, calibrator = self.method.predictor, self.method.calibrator
+        self._look(site)
         feature = predictor.predict(self.states[site], step)
         if self.observer is not None:
             self.observer.forecast(SiteKey(*self.key, site), step, feature)
@@ -126,6 +128,12 @@ class Trace:
         if calibrator.write_back and corrected is not feature:
             self.states[site] = predictor.commit(self.states[site], step, corrected)
         return corrected
+
+    def _look(self, site: int) -> None:
+        """Show a predictor that asks for it what the blocks before the span added in this call."""
+        if self.method.predictor.watches_probe:
+            added = tuple(x - e for x, e in zip(self.shown, self.entered, strict=True))
+            self.states[site] = self.method.predictor.look(self.states[site], added)
 
     def join(
         self, step: Step, computed: Feature, rows: tuple[int, ...], base: Feature = (), site: int = 0
