@@ -50,11 +50,14 @@ def forecasting(name: str, predictor: ft.Predictor, **settings: Any) -> Maker:
 GATES: dict[str, Maker] = {
     "error_estimate, order 1": own("error_estimate", "tolerance", order=1),
     "error_estimate, order 2": own("error_estimate", "tolerance", order=2),
-    "error_estimate, order 3": own("error_estimate", "tolerance", order=3),
     "teacache": own("teacache"),
     "teacache, Lagrange 1": forecasting("teacache", ft.Lagrange(1)),
     "firstblock": own("firstblock"),
     "firstblock, Lagrange 1": forecasting("firstblock", ft.Lagrange(1)),
+    "easycache": own("easycache", granularity="model"),
+    "seacache": own("seacache"),
+    "dicache, reuse": own("dicache", residual="reused"),
+    "cg_taylor": own("cg_taylor"),
 }
 
 

@@ -19,10 +19,21 @@ from foretrace.combinator.trust import Trust as Trust
 from foretrace.combinator.warped import Warped as Warped
 from foretrace.demo.references import reference as reference
 from foretrace.errors import ForetraceError as ForetraceError
+from foretrace.gate import AdaCache as AdaCache
 from foretrace.gate import Budget as Budget
+from foretrace.gate import BWCache as BWCache
+from foretrace.gate import DiCache as DiCache
+from foretrace.gate import EasyCache as EasyCache
 from foretrace.gate import ErrorEstimate as ErrorEstimate
 from foretrace.gate import FirstBlock as FirstBlock
+from foretrace.gate import Foresight as Foresight
 from foretrace.gate import Gate as Gate
+from foretrace.gate import MagCache as MagCache
+from foretrace.gate import ProbeForecast as ProbeForecast
+from foretrace.gate import RefreshRepay as RefreshRepay
+from foretrace.gate import SeaCache as SeaCache
+from foretrace.gate import SenCache as SenCache
+from foretrace.gate import Speculative as Speculative
 from foretrace.gate import TeaCache as TeaCache
 from foretrace.gate import Verifier as Verifier
 from foretrace.granularity import PerBlock as PerBlock
@@ -72,9 +83,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TCC",
+    "AdaCache",
     "AdamsBashforth",
     "AdamsMoulton",
     "AdaptiveLagrange",
+    "BWCache",
     "Bands",
     "Blend",
     "Budget",
@@ -87,18 +100,22 @@ __all__ = [
     "Corrected",
     "Counter",
     "Damped",
+    "DiCache",
     "DynamicModes",
+    "EasyCache",
     "ErrorEstimate",
     "FirstBlock",
     "FlatBackward",
     "FoCa",
     "FoCaBDF2",
+    "Foresight",
     "ForetraceError",
     "Gate",
     "Growing",
     "Hermite",
     "Lagrange",
     "LinearPredictor",
+    "MagCache",
     "Mask",
     "MeanSlope",
     "Method",
@@ -107,12 +124,17 @@ __all__ = [
     "PerModule",
     "PerStack",
     "Predictor",
+    "ProbeForecast",
     "Profile",
     "Recording",
+    "RefreshRepay",
     "Report",
     "Reuse",
     "Schedule",
+    "SeaCache",
+    "SenCache",
     "SoftLagrange",
+    "Speculative",
     "Step",
     "Stride",
     "Taylor",

@@ -249,7 +249,7 @@ def test_what_is_out_of_range_is_refused(make: Any, told: str) -> None:
 
 def test_what_cannot_be_seen_is_refused() -> None:
     model = FAMILIES["dit"].model()
-    with pytest.raises(UnsupportedModel, match="the first block"):
+    with pytest.raises(InvalidSetting, match="the first block"):
         ft.attach(model, "seacache", granularity="model", steps=STEPS)
     with pytest.raises(UnsupportedModel, match=r"fill a grid, and got the grid \(3, 3\)"):
         gate = SeaCache(0.1, grid=(3, 3))

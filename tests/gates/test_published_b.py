@@ -356,7 +356,7 @@ def test_a_codebook_that_does_not_rise_is_refused(book) -> None:
 @pytest.mark.parametrize("name", ["dicache", "cg_taylor"])
 @pytest.mark.parametrize("granularity", ["model", "stack:residual", "block:residual", "module(attn)"])
 def test_a_granularity_without_the_probe_is_refused(name: str, granularity: str) -> None:
-    with pytest.raises(UnsupportedModel, match=r"looks into the blocks before the span.*PerStack\(head=1\)"):
+    with pytest.raises(InvalidSetting, match=r"looks into the blocks before the span.*PerStack\(head=1\)"):
         ft.attach(FAMILIES["dit"].model(), name, granularity=granularity, steps=TOTAL)
 
 
