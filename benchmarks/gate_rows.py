@@ -20,6 +20,7 @@ from task_table import SEARCH_SEED, TEST_SEED, Table
 
 import foretrace as ft
 from foretrace.demo.tasks import load_task
+from foretrace.offline.progress import console
 from foretrace.offline.proposal import uniform
 
 STATIC: dict[str, ft.Predictor] = {
@@ -59,6 +60,20 @@ GATES: dict[str, Maker] = {
     "dicache, reuse": own("dicache", residual="reused"),
     "cg_taylor": own("cg_taylor"),
 }
+
+
+def amplified(table: Table, order: int, samples: int) -> Maker:
+    """Ours with the amplification of every step measured on other noises."""
+    calls = [
+        table.task.arguments(range(start, start + 2), SEARCH_SEED, table.steps)
+        for start in range(0, max(samples, 4), 2)
+    ]
+    profile = ft.fit(table.task.pipe, ft.load_method("error_estimate", order=order), calls, progress=console)
+    gate = profile.method.gate
+    assert isinstance(gate, ft.ErrorEstimate)
+    return lambda value: replace(
+        profile.method, gate=replace(gate, tolerance=value, reduce="sample"), name="error_estimate"
+    )
 
 
 class GateTable(Table):
@@ -111,13 +126,16 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     table = GateTable(load_task(args.model), args.samples, args.batch)
+    makers = {name: GATES[name] for name in args.gates}
+    for order in (1, 2):
+        makers[f"error_estimate, order {order}, amplified"] = amplified(table, order, args.fit_samples)
     for count in args.counts:
         for name, predictor in STATIC.items():
             spread = ft.Mask(uniform(table.steps, count))
             table.method(f"spread evenly, {name}", ft.Method(spread, predictor), target=count)
         table.add("fewer steps", list(range(count)), table.draw(count), target=count)
-        for name in args.gates:
-            table.gate(name, GATES[name], count, args.fit_samples)
+        for name, make in makers.items():
+            table.gate(name, make, count, args.fit_samples)
     write_lines(RESULTS / f"gates_{args.model.replace('-', '_')}.jsonl", table.rows, cpu_name())
 
 
