@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -38,10 +38,7 @@ def tune(
     out: Annotated[Path, typer.Option(help="Folder for profile, recordings and verdicts.")] = Path("tuned"),
 ) -> None:
     """Find when to compute and how to forecast. Run it again with the same --out to go on."""
-    from foretrace.offline.pareto import pareto as curve
-    from foretrace.offline.pareto import save_pareto
     from foretrace.offline.progress import console as bars
-    from foretrace.offline.tune import prepare
     from foretrace.offline.tune import tune as search
 
     console = Console()
@@ -56,11 +53,7 @@ def tune(
         pipe = load_pipeline(model, device, dtype)
     calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, seed, extra)
     if counts:
-        tuner = prepare(pipe, calls, granularity=granularity, folder=out, progress=bars)
-        points, profiles = curve(tuner, counts, minutes, seed, bars)
-        paths = [p.save(out / f"profile-{n}.safetensors") for n, p in zip(counts, profiles, strict=True)]
-        console.print(_table(points, tuner.steps))
-        paths += save_pareto(points, out)
+        paths = _curve(console, pipe, calls, counts, granularity, minutes, seed, out)
     else:
         profile = search(
             pipe,
@@ -79,6 +72,28 @@ def tune(
     for path in paths:
         console.print(f"saved {path}", highlight=False)
     console.print(f"use it: ft.accelerate(pipe, profile='{paths[0]}')", highlight=False)
+
+
+def _curve(
+    console: Console,
+    pipe: Any,
+    calls: list[dict[str, Any]],
+    counts: list[int],
+    granularity: str,
+    minutes: float,
+    seed: int,
+    out: Path,
+) -> list[Path]:
+    """Tune for several numbers of computed steps, show and save the curve; the files written."""
+    from foretrace.offline.pareto import pareto, save_pareto
+    from foretrace.offline.progress import console as bars
+    from foretrace.offline.tune import prepare
+
+    tuner = prepare(pipe, calls, granularity=granularity, folder=out, progress=bars)
+    points, profiles = pareto(tuner, counts, minutes, seed, bars)
+    paths = [p.save(out / f"profile-{n}.safetensors") for n, p in zip(counts, profiles, strict=True)]
+    console.print(_table(points, tuner.steps))
+    return paths + save_pareto(points, out)
 
 
 def _counts(text: str | None) -> list[int]:

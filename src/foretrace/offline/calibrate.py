@@ -96,11 +96,7 @@ def calibrate(
     one_of("variant", variant, VARIANTS)
     one_of("pool", pool, POOLS)
     one_of("null_space", null_space, NULL_SPACES)
-    strengths = [alpha] if isinstance(alpha, (int, float)) else list(alpha)
-    if not strengths:
-        raise InvalidSetting("alpha got no strength; expected one or more. Pass e.g. alpha=(0.25, 0.5, 1.0).")
-    for strength in strengths:
-        between("alpha", strength, 0.0, 4.0)
+    strengths = _strengths(alpha)
     chosen = load_method(method) if isinstance(method, str) else method
     if chosen.calibrator is not None:
         raise InvalidSetting("the method has a calibrator already; expected one without. Pass it bare.")
@@ -126,6 +122,16 @@ def calibrate(
         "calls": [len(setup.fit_calls), len(setup.held_out)],
     }
     return Profile(replace(chosen, calibrator=best.priors), made_for, measured)
+
+
+def _strengths(alpha: float | Sequence[float]) -> list[float]:
+    """The strengths to try, checked."""
+    strengths = [float(alpha)] if isinstance(alpha, (int, float)) else list(alpha)
+    if not strengths:
+        raise InvalidSetting("alpha got no strength; expected one or more. Pass e.g. alpha=(0.25, 0.5, 1.0).")
+    for strength in strengths:
+        between("alpha", strength, 0.0, 4.0)
+    return strengths
 
 
 @dataclass(frozen=True)
