@@ -12,6 +12,8 @@ First, second and the last two steps are computed. The codebooks are the release
 (`gate/codebook.py`); those of other models are not public. Open-Sora's r is the gated temporal attention of
 block 13 of 28; here it is what the whole block adds. The release divides by the interval that the codebook
 had asked for, which is the number of steps between, since only the last two steps are forced.
+
+Source: arXiv:2411.02397.
 """
 
 from __future__ import annotations

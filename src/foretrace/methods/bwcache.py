@@ -4,10 +4,12 @@
     d < threshold:  the outputs are reused for R steps, then a step is computed and d tested again
     reuse first begins with k steps left:  the last k/2 steps are computed
 
-R is a tenth of the run. The paper compares adjacent steps and does not say what is compared after a pause:
+R is a tenth of the run. The paper compares adjacent steps; what is compared after a pause is not public:
 here the newest two computed steps, whatever lies between, without dividing by the distance, so that a pause
 must be earned again. All blocks' outputs being reused, only the last one's counts: ``PerStack()`` in place of
 ``PerBlock()`` skips the same way with a test of that one alone.
+
+Source: arXiv:2509.13789.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ probe's input|; its published threshold is 0.08, without a warm-up. First and la
 ``retain`` of the run at the start (the release computes one step more there). The release's R
 includes the probe blocks, whose live output is thrown away; here the residual starts behind them. It looks at
 image tokens alone, here at all streams.
+
+Source: arXiv:2508.17356.
 """
 
 from __future__ import annotations

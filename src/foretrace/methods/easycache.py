@@ -10,6 +10,8 @@ for uncond. Nothing is measured beforehand.
 As released (H-EmbodVis/EasyCache), the change of x counts between neighbouring steps, skipped or not, and k
 between computed ones. Where the model also returns a variance (DiT), F is its noise half, and the whole
 output is to be reused, since x has no variance to add it to: pass ``granularity="model"``.
+
+Source: arXiv:2507.02860.
 """
 
 from __future__ import annotations

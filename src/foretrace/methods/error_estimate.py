@@ -4,6 +4,8 @@
 
 over the steps j skipped in a row (`gate/error_estimate.py` has the whole of it). The forecast is Lagrange of
 ``order`` n at the denoiser's output. One knob, which means the same on every model, sampler and step count.
+
+Not a published method.
 """
 
 from __future__ import annotations

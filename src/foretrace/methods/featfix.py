@@ -3,9 +3,11 @@
     h_l = block_l(h_{l-1})                    l in ``blocks``, on the live, forecast input
     h_l = h_{l-1} + forecast of (h_l - h_{l-1})   elsewhere
 
-Only the abstract is public. Read so: the drafts are Taylor's of every block's residual, so that an exact
-output reaches the blocks behind it; the set of blocks is given, the same at every skipped step, and the
-default is every seventh from the last. Nothing is rejected.
+The sites are not public, only the abstract is. Read so: the drafts are of every block's residual, so that an
+exact output reaches the blocks behind it; the set of blocks is given, the same at every skipped step, and by
+default the last one. Nothing is rejected.
+
+Source: arXiv:2607.27842.
 """
 
 from __future__ import annotations

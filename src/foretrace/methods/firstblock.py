@@ -4,7 +4,8 @@
     compute iff mean|r - r_c| / mean|r_c| >= threshold,   c: the last computed step
     skipped:  h_out = h_1 + (h_out - h_1) of the last computed step,  h_1: the first block's live output
 
-From ParaAttention (chengzeyi), shipped by diffusers as ``FirstBlockCacheConfig``; there is no paper. The
+From ParaAttention (chengzeyi), shipped by diffusers as ``FirstBlockCacheConfig``; there is no paper.
+Not a published method; read off what was released. The
 first block's work is not repeated when the step turns out to be computed.
 """
 

@@ -9,6 +9,8 @@ a steady one are passed over whether or not they are steady themselves, as relea
 blocks run counts as computed in the report's list, and by its share in MACs. The release cuts layers into
 spatial and temporal halves; here every block is one. Whether it computes or reuses first after the warm-up
 was not seen: here it reuses first.
+
+Source: arXiv:2506.00329.
 """
 
 from __future__ import annotations

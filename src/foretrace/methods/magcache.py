@@ -11,6 +11,8 @@ model, its sampler and its number of steps: measure them with ``ft.fit``, or nam
 Wan's cond and uncond calls have a table and a decision each. The release compares with < on Wan and with <=
 on FLUX, and there computes one step (the twelfth of 28) always; here it is <, and no step is special. The
 paper smooths Wan's ratios by a square root; the release does not.
+
+Source: arXiv:2506.09045.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@
     F       = a + kappa (p - a),  a the newest computed feature    (the combinator `Trust`)
     refresh where rho > ``risk``, and drop a later computed step of the stride for it: their number stays.
 
-Public are the abstract and a re-implementer's notes (arXiv:2608.01740): the spectral forecast, theta per
-model and the refresh rule are not. Here both forecasts are polynomials, and ``risk`` is the threshold of the
+The spectral forecast, theta per model and the refresh rule are not public; the abstract and a
+re-implementer's notes are. Here both forecasts are polynomials, and ``risk`` is the threshold of the
 refresh.
+
+Source: arXiv:2608.01740.
 """
 
 from __future__ import annotations

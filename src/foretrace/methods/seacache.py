@@ -12,6 +12,8 @@ p is 2 for pictures and 3 for videos, as released (jiwoogit/SeaCache). The relea
 models as a flow's (b = sigma, a = 1 - sigma); here a sampler with a table of alphas has its own a and b. Of
 its scripts one leaves the first step unfiltered and one does not; here all steps are filtered. diffusers
 filters the latent in place of the modulated input, and forecasts the residual linearly: `Lagrange(1)`.
+
+Source: arXiv:2602.18993.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ As released (vita-epfl/SenCache), with the division by sqrt(entries) done in the
 place of norms), so that a threshold means the same at every resolution. The release measures at noised data,
 this along the sampler's trajectory. Its published tables are not part of this package; they hold for Wan2.1,
 CogVideoX and LTX-Video.
+
+Source: arXiv:2602.24208.
 """
 
 from __future__ import annotations

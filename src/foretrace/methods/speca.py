@@ -11,6 +11,8 @@ As released, a step after a computed one is always skipped, so the first three s
 and the exact output of the verified block is thrown away (`featfix` keeps it). Drafts are of the blocks'
 outputs, where the code has those of attention and feed-forward too; ``e`` divides entry by entry, as the
 code does.
+
+Source: arXiv:2509.11628.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ f is a polynomial of degree 4, fitted per model. ``model`` names a published one
 below 0, so the range here is up to where they first turn down, and f is at least 0. Without ``model``, f(d)
 = d. First and last step are computed.
 The released code decides by the mean over the batch, and on Wan separately for cond and uncond.
+
+Source: arXiv:2411.19108.
 """
 
 from __future__ import annotations

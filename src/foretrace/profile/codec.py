@@ -35,7 +35,7 @@ def _parts() -> Iterator[type]:
         for value in vars(module).values():
             if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__:
                 if not module.__name__.startswith(gate.__name__) or issubclass(
-                    value, (gate.Gate, gate.Budget)
+                    value, (gate.Gate, gate.Budget, gate.Verifier)
                 ):
                     yield value  # the states of gates are none of a method's parts
 
