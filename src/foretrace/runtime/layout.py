@@ -41,6 +41,10 @@ class Passage:
         )
         return self.template.pack(streams)
 
+    def zeros(self) -> Any:
+        """Zeros in place of the return value, for a block that calculates with it before it is replaced."""
+        return self.template.pack(tuple(torch.zeros(s, dtype=t, device=d) for s, t, d in self.like))
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -102,7 +106,7 @@ class Learner:
         if len(self._head) < self.granularity.head:
             self._head.append(copies(feature))
         self.blocks.append(block)
-        self.passages.append(_passage(feature, template, args, kwargs))
+        self.passages.append(passage_of(feature, template, args, kwargs))
         self._newest.append(copies(feature))
         self._returned = feature
         return output
@@ -162,7 +166,10 @@ def _named_tensors(
     return {(names[s] if isinstance(s, int) and s < len(names) else str(s)): (s, x) for s, x in slots.items()}
 
 
-def _passage(feature: Feature, template: Template, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Passage:
+def passage_of(
+    feature: Feature, template: Template, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Passage:
+    """How to answer in place of a module that returned ``feature`` for these arguments."""
     free = tensor_slots(args, kwargs)
     slots: list[Slot | None] = []
     for x in feature:

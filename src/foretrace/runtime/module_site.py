@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -11,27 +11,41 @@ from torch import nn
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
-from foretrace.models import block_places, module_places
-from foretrace.runtime.layout import copies
-from foretrace.runtime.packing import Slot, Template, fetch, fresh_containers, unpack
+from foretrace.models import Places, block_places, module_places
+from foretrace.runtime.layout import Passage, copies, passage_of
+from foretrace.runtime.packing import Slot, fetch, fresh_containers, unpack
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
-from foretrace.runtime.residual import Inputs, inputs_of, sources_of
+from foretrace.runtime.residual import Inputs, inputs_of, residual_of, sources_of
 from foretrace.runtime.tap import Switch, install_taps
 from foretrace.runtime.trace import Trace
 
 
 @dataclass(frozen=True)
 class Route:
-    """The modules of the sites in the order of their calls, what each returns, and where residuals start."""
+    """The tapped modules in the order of their calls, and how a skipped call answers for each.
+
+    ``numbers``: which site a call is, ``None`` for a module that only works for a site behind it.
+    ``sources``: the arguments that residuals are taken from, per site.
+    """
 
     modules: tuple[nn.Module, ...]
-    templates: tuple[Template, ...]
+    passages: tuple[Passage, ...]
+    numbers: tuple[int | None, ...]
     sources: tuple[tuple[Slot, ...], ...]
 
     @property
     def count(self) -> int:
-        """Site calls per denoiser call."""
+        """Calls of tapped modules per denoiser call."""
         return len(self.modules)
+
+    def sites(self) -> tuple[nn.Module, ...]:
+        """The modules whose features are kept, one per site."""
+        return tuple(m for m, n in zip(self.modules, self.numbers, strict=True) if n is not None)
+
+    def check_order(self, name: str, step: Step, call: int, module: nn.Module) -> None:
+        """Raise if the ``call``-th tapped module is another one than in the run's first call."""
+        if call >= self.count or module is not self.modules[call]:
+            raise_other_block(name, step, call)
 
 
 class ModuleSite:
@@ -39,18 +53,17 @@ class ModuleSite:
 
     def __init__(self, denoiser: nn.Module, granularity: PerBlock | PerModule) -> None:
         self.name, self.granularity = type(denoiser).__name__, granularity
-        self.residual = isinstance(granularity, PerBlock) and granularity.store == "residual"
-        inside = isinstance(granularity, PerModule)
-        self.places = module_places(denoiser, granularity.names) if inside else block_places(denoiser)
-        if inside:
-            _check_uncompiled(denoiser)
+        self.residual = granularity.store == "residual"
+        self.wide = isinstance(granularity, PerModule)  # its input, a normed stream, may dwarf its output
+        self.places = places_of(denoiser, granularity)
+        self.feeders = frozenset(parent._modules[key] for parent, key in self.places.feeders)
         self.paths = {module: path for path, module in denoiser.named_modules()}
         self.switch = Switch()
         self._proven: set[tuple[int, ...]] = set()
 
     def install(self) -> Callable[[], None]:
         """Put taps in place of all modules."""
-        return install_taps(self.places, self.switch)
+        return install_taps([*self.places.sites, *self.places.feeders], self.switch)
 
     def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
         """The modules that a skipped call passes over."""
@@ -67,7 +80,7 @@ class ModuleSite:
         """Run the denoiser and keep what every module returns."""
         if trace.layout is None:
             return self._learn(trace, step, forward, args, kwargs)
-        watch = _Watch(self.name, trace, step)
+        watch = _Watch(self, trace, step)
         output = self.switch.run(watch, forward, args, kwargs)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
@@ -96,11 +109,11 @@ class ModuleSite:
     ) -> Any:
         """The first computed call of a run: learn the route, and once prove that it may be skipped."""
         again = fresh_containers(kwargs)
-        learner = _Learn(self.residual)
+        learner = _Learn(self)
         output = self.switch.run(learner, forward, args, kwargs)
         route, features = learner.finish(self.name)
         proof = tuple(id(module) for module in route.modules)
-        trace.layout, trace.names = route, tuple(self.paths[m] for m in route.modules)
+        trace.layout, trace.names = route, tuple(self.paths[m] for m in route.sites())
         for site, feature in enumerate(features):
             trace.commit(step, feature, site)
         if proof not in self._proven:
@@ -115,58 +128,66 @@ class ModuleSite:
 class _Learn:
     """The first computed call: every module runs, what it takes and returns is noted."""
 
-    def __init__(self, residual: bool) -> None:
-        self.residual = residual
+    def __init__(self, site: ModuleSite) -> None:
+        self.residual, self.wide, self.feeders = site.residual, site.wide, site.feeders
         self.modules: list[nn.Module] = []
-        self.templates: list[Template] = []
+        self.passages: list[Passage] = []
+        self.numbers: list[int | None] = []
         self.features: list[Feature] = []
         self.inputs: list[Inputs] = []
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.residual:
+        site = module not in self.feeders
+        if self.residual and site:
             self.inputs.append(inputs_of(module, args, kwargs))
         output = module(*args, **kwargs)
         feature, template = unpack(output, type(module).__name__)
         self.modules.append(module)
-        self.templates.append(template)
-        self.features.append(copies(feature))  # the model may write to its own
-        if self.residual:
+        self.passages.append(passage_of(feature, template, args, kwargs))
+        self.numbers.append(len(self.features) if site else None)
+        if site:
+            self.features.append(copies(feature))  # the model may write to its own
+        if self.residual and site:
             self.inputs[-1].returned = feature
         return output
 
     def finish(self, name: str) -> tuple[Route, list[Feature]]:
         """The route, and what is kept at each site."""
-        if not self.modules:
+        if not self.features:
             raise UnsupportedModel(
                 f"{name} called none of the modules at its sites; expected at least one call. "
                 "Use granularity=PerModel()."
             )
-        modules, templates = tuple(self.modules), tuple(self.templates)
+        modules, passages, numbers = tuple(self.modules), tuple(self.passages), tuple(self.numbers)
+        route = Route(modules, passages, numbers, ((),) * len(self.features))
         if not self.residual:
-            return Route(modules, templates, ((),) * len(modules)), self.features
-        sources = sources_of(name, modules, self.inputs)
-        for site, slots in enumerate(sources):
-            entered = (self.inputs[site].copies[slot] for slot in slots)
-            self.features[site] = tuple(x - e for x, e in zip(self.features[site], entered, strict=True))
-        return Route(modules, templates, sources), self.features
+            return route, self.features
+        route = replace(route, sources=sources_of(name, route.sites(), self.inputs))
+        for site, slots in enumerate(route.sources):
+            entered = [self.inputs[site].copies[slot] for slot in slots]
+            self.features[site] = residual_of(self.features[site], entered, self.wide)
+        return route, self.features
 
 
 class _Watch:
     """A computed call after the first: every module runs, what it returns is kept as it passes."""
 
-    def __init__(self, name: str, trace: Trace, step: Step) -> None:
-        self.name, self.trace, self.step = name, trace, step
+    def __init__(self, site: ModuleSite, trace: Trace, step: Step) -> None:
+        self.name, self.wide, self.trace, self.step = site.name, site.wide, trace, step
         self.calls = 0
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        site, route = self.calls, self.trace.layout
+        call, route = self.calls, self.trace.layout
         self.calls += 1
-        _check_order(self.name, self.step, route, site, module)
+        route.check_order(self.name, self.step, call, module)
+        site = route.numbers[call]
+        if site is None:
+            return module(*args, **kwargs)
         entered = tuple(fetch(slot, args, kwargs).clone() for slot in route.sources[site])
         output = module(*args, **kwargs)
         feature, _ = unpack(output, type(module).__name__)
         if entered:
-            feature = tuple(x - e for x, e in zip(feature, entered, strict=True))
+            feature = residual_of(feature, entered, self.wide)
         self.trace.commit(self.step, feature, site)
         return output
 
@@ -179,20 +200,34 @@ class _Pass:
         self.calls = 0
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        site, route = self.calls, self.route
+        call, route = self.calls, self.route
         self.calls += 1
-        _check_order(self.name, self.step, route, site, module)
+        route.check_order(self.name, self.step, call, module)
+        site = route.numbers[call]
+        if site is None:
+            return route.passages[call].answer(args, kwargs)
         feature = self.feature(site)
         slots = route.sources[site]
         if slots:
             entered = (fetch(slot, args, kwargs) for slot in slots)
             feature = tuple(x + e for x, e in zip(feature, entered, strict=True))
-        return route.templates[site].pack(feature)
+        return route.passages[call].template.pack(feature)
 
 
-def _check_order(name: str, step: Step, route: Route, site: int, module: nn.Module) -> None:
-    if site >= route.count or module is not route.modules[site]:
-        raise_other_block(name, step, site)
+def places_of(denoiser: nn.Module, granularity: PerBlock | PerModule) -> Places:
+    """Where the taps of ``granularity`` go. Raises `UnsupportedModel` where its modules cannot be seen."""
+    if isinstance(granularity, PerBlock):
+        return Places(block_places(denoiser), [])
+    places = module_places(denoiser, granularity.names)
+    _check_uncompiled(denoiser)
+    if granularity.store == "residual" and places.feeders:
+        parent, key = places.feeders[0]
+        raise UnsupportedModel(
+            f"{type(denoiser).__name__} projects what {key!r} of a {type(parent).__name__} returns in the "
+            "block, and that projection's input is not there on a skipped step; expected modules with an "
+            "input to take the residual from. Use store='output' or 'gated'."
+        )
+    return places
 
 
 def _check_uncompiled(denoiser: nn.Module) -> None:

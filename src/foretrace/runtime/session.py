@@ -25,6 +25,7 @@ from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
+from foretrace.runtime.gated_site import GatedSite
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
@@ -43,7 +44,7 @@ from foretrace.runtime.times import (
 )
 from foretrace.runtime.trace import Trace
 
-Site = ModelSite | StackSite | ModuleSite
+Site = ModelSite | StackSite | ModuleSite | GatedSite
 Guard = Callable[[Target, int | None, dict[str, Any]], None]
 """Sees the target, the number of steps and the shapes of the first call of every run, and may object."""
 
@@ -59,6 +60,8 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
         return ModelSite(denoiser, method.granularity)
     if isinstance(method.granularity, PerStack):
         return StackSite(denoiser, method.granularity)
+    if isinstance(method.granularity, PerModule) and method.granularity.store == "gated":
+        return GatedSite(denoiser, method.granularity)
     if isinstance(method.granularity, (PerBlock, PerModule)):
         return ModuleSite(denoiser, method.granularity)
     raise UnsupportedModel(
