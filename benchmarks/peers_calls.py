@@ -123,7 +123,7 @@ def _ours(granularity: ft.Granularity) -> Peer:
 
 PEERS = {
     "diffusers TaylorSeer": Peer(_taylorseer(3), _taylorseer(10**6)),
-    "diffusers FirstBlockCache": Peer(_first_block(ALWAYS), _first_block(NEVER)),
+    "diffusers FirstBlockCache": Peer(_first_block(ALWAYS), _first_block(-1.0)),
     "diffusers MagCache": Peer(_mag(0.2), _mag(1.0)),
     "diffusers SeaCache": Peer(_sea(ALWAYS), _sea(NEVER)),
     "diffusers PAB": Peer(_pab(ALL_TIMES), _pab(NO_TIMES)),
