@@ -43,6 +43,7 @@ from foretrace.runtime.times import (
     time_argument,
 )
 from foretrace.runtime.trace import Trace
+from foretrace.runtime.turn import Turn
 
 Site = ModelSite | StackSite | ModuleSite | GatedSite
 Guard = Callable[[Target, int | None, dict[str, Any]], None]
@@ -102,6 +103,7 @@ class Session:
         self._traces: dict[tuple[str, int], Trace] = {}
         self._skipping = False
         self._last_computed = -1
+        self._turn = Turn()
         self._undo: list[Callable[[], None]] = []
         family = find_spec(next(iter(target.denoisers.values())))
         self.schedule = method.schedule.resolve(family.anchor)
@@ -165,7 +167,17 @@ class Session:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """Serve one call of the denoiser ``name``."""
+        """Serve one call of the denoiser ``name``, for one thread at a time."""
+        with self._turn.taken(name):
+            return self._serve(name, forward, args, kwargs)
+
+    def _serve(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         started, self.called = time.perf_counter(), True
         if idle(self.target.scheduler):
             self._pass_by()
@@ -227,6 +239,7 @@ class Session:
         if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now.key):
             self._open(scheduler, now)
             self._timesteps = timesteps
+        self._turn.check(name)
         self._clock = tick(self._clock, now.key)
         if self._clock.branch >= MOST_BRANCHES:
             raise ClockError(
@@ -263,6 +276,7 @@ class Session:
 
     def _start(self, total: int | None) -> None:
         self._clock = begin(total)
+        self._turn.begin()
         self._traces.clear()
         self._last_computed = -1
         self._begun = self._guarded = False
