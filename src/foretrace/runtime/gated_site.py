@@ -13,7 +13,7 @@ from foretrace.errors import ShapeChanged, UnsupportedModel
 from foretrace.granularity import PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import Places, role_places
-from foretrace.runtime.layout import Passage, copies, passage_of
+from foretrace.runtime.layout import Passage, constant, copies, passage_of
 from foretrace.runtime.lineage import Origin, Unfollowed, follow, plain
 from foretrace.runtime.module_site import Route, places_of
 from foretrace.runtime.packing import fresh_containers, unpack
@@ -143,8 +143,12 @@ class _Learn:
         path = self.site.paths[module]
         if module not in self.site.tracked:
             return pytree.tree_map(lambda x: follow(x, Origin(path, None)), output)
-        feature, template = unpack(output, type(module).__name__)
         self.modules.append(module)
+        if isinstance(output, Tensor) and not output.numel():
+            self.passages.append(constant(output))
+            self.numbers.append(None)
+            return output
+        feature, template = unpack(output, type(module).__name__)
         self.passages.append(passage_of(feature, template, args, kwargs))
         if module in self.site.feeders:
             self.numbers.append(None)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerStack
@@ -178,6 +179,11 @@ def passage_of(
         free.pop(slot, None)  # type: ignore[arg-type]
         slots.append(slot)
     return Passage(template, tuple(slots), tuple(_like(x) for x in feature))
+
+
+def constant(value: Tensor) -> Passage:
+    """How to answer for a module that returned an empty tensor, such as that of a text of no tokens."""
+    return Passage(Template((value,), pytree.tree_structure(value), None, ()), (), ())
 
 
 def _like(x: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import Places, block_places, module_places
-from foretrace.runtime.layout import Passage, copies, passage_of
+from foretrace.runtime.layout import Passage, constant, copies, passage_of
 from foretrace.runtime.packing import Slot, fetch, fresh_containers, unpack
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.residual import Inputs, inputs_of, residual_of, sources_of
@@ -141,8 +141,13 @@ class _Learn:
         if self.residual and site:
             self.inputs.append(inputs_of(module, args, kwargs))
         output = module(*args, **kwargs)
-        feature, template = unpack(output, type(module).__name__)
         self.modules.append(module)
+        if isinstance(output, Tensor) and not output.numel():
+            self.inputs = self.inputs[: len(self.features)]
+            self.passages.append(constant(output))
+            self.numbers.append(None)
+            return output
+        feature, template = unpack(output, type(module).__name__)
         self.passages.append(passage_of(feature, template, args, kwargs))
         self.numbers.append(len(self.features) if site else None)
         if site:
