@@ -18,7 +18,7 @@ from foretrace.runtime.lineage import Origin, Unfollowed, follow, plain
 from foretrace.runtime.module_site import Route, places_of
 from foretrace.runtime.packing import fresh_containers, unpack
 from foretrace.runtime.proof import check_count, check_replay
-from foretrace.runtime.tap import Switch, install_taps
+from foretrace.runtime.tapped import Tapped
 from foretrace.runtime.trace import Trace
 
 
@@ -39,17 +39,17 @@ class GatedSite:
 
     def __init__(self, denoiser: nn.Module, granularity: PerModule) -> None:
         self.name, self.granularity = type(denoiser).__name__, granularity
-        self.places = places_of(denoiser, granularity)
-        self.feeders = frozenset(parent._modules[key] for parent, key in self.places.feeders)
-        self.others = _bystanders(denoiser, self.places)
-        self.tracked = {p._modules[key] for p, key in (*self.places.sites, *self.places.feeders)}
-        self.paths = {module: path for path, module in denoiser.named_modules()}
-        self.switch = Switch()
+        places = places_of(denoiser, granularity)
+        self.tapped = Tapped(denoiser, places, _bystanders(denoiser, places))
         self._proven: set[tuple[int, ...]] = set()
 
     def install(self) -> Callable[[], None]:
         """Put taps in place of all modules, and of those whose output must be told from the stream."""
-        return install_taps([*self.places.sites, *self.places.feeders, *self.others], self.switch)
+        return self.tapped.install()
+
+    def answers_for(self, module: nn.Module) -> bool:
+        """Whether a skipped call passes over ``module``; else it is tapped to be followed only."""
+        return module in self.tapped.sites or module in self.tapped.feeders
 
     def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
         """The modules that a skipped call passes over."""
@@ -67,7 +67,7 @@ class GatedSite:
         if trace.layout is None:
             return self._learn(trace, step, forward, args, kwargs)
         watch = _Watch(self, trace, step)
-        output = self.switch.run(watch, forward, args, kwargs)
+        output = self.tapped.run(watch, forward, args, kwargs)
         self._check_counts(step, trace.layout, watch.calls, watch.additions)
         return output
 
@@ -81,7 +81,7 @@ class GatedSite:
     ) -> Any:
         """Run the denoiser with a forecast of what every module adds."""
         skipping = _Pass(self, trace.layout, step, lambda site: trace.forecast(step, site))
-        output = self.switch.run(skipping, forward, args, kwargs)
+        output = self.tapped.run(skipping, forward, args, kwargs)
         self._check_counts(step, trace.layout, skipping.calls, skipping.additions)
         return output
 
@@ -95,9 +95,10 @@ class GatedSite:
     ) -> Any:
         """The first computed call of a run: follow what is added, and once prove that it may be skipped."""
         again = fresh_containers(kwargs)
+        self.tapped.renew()
         learner = _Learn(self)
         try:
-            output = pytree.tree_map(plain, self.switch.run(learner, forward, args, kwargs))
+            output = pytree.tree_map(plain, self.tapped.run(learner, forward, args, kwargs))
             trace.layout, features = learner.finish()
         except Unfollowed as error:
             raise UnsupportedModel(
@@ -105,14 +106,14 @@ class GatedSite:
                 "not known. Use store='output'."
             ) from error
         route = trace.layout.route
-        trace.names = tuple(self.paths[m] for m in route.sites())
+        trace.names = tuple(self.tapped.paths[m] for m in route.sites())
         for site, feature in enumerate(features):
             trace.commit(step, feature, site)
         proof = tuple(id(module) for module in route.modules)
         if proof not in self._proven:
             returned = copies(unpack(output, self.name)[0])
             replay = _Pass(self, trace.layout, step, features.__getitem__)
-            replayed = pytree.tree_map(plain, self.switch.run(replay, forward, args, again))
+            replayed = pytree.tree_map(plain, self.tapped.run(replay, forward, args, again))
             check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
             self._proven.add(proof)
         return output
@@ -140,8 +141,8 @@ class _Learn:
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args, kwargs = _plain_call(args, kwargs)
         output = module(*args, **kwargs)
-        path = self.site.paths[module]
-        if module not in self.site.tracked:
+        path = self.site.tapped.paths[module]
+        if not self.site.answers_for(module):
             return pytree.tree_map(lambda x: follow(x, Origin(path, None)), output)
         self.modules.append(module)
         if isinstance(output, Tensor) and not output.numel():
@@ -150,7 +151,7 @@ class _Learn:
             return output
         feature, template = unpack(output, type(module).__name__)
         self.passages.append(passage_of(feature, template, args, kwargs))
-        if module in self.site.feeders:
+        if module in self.site.tapped.feeders:
             self.numbers.append(None)
             return output
         self.numbers.append(len(self.features))
@@ -173,7 +174,7 @@ class _Learn:
             )
         for module, noted in zip(sites, self.features, strict=True):
             if not noted:
-                raise Unfollowed(f"what {self.site.paths[module]} returns is added to no stream")
+                raise Unfollowed(f"what {self.site.tapped.paths[module]} returns is added to no stream")
         route = Route(tuple(self.modules), tuple(self.passages), tuple(self.numbers), ((),) * len(sites))
         features = [tuple(noted) for noted in self.features]
         return GatedLayout(route, tuple(map(len, features))), features
@@ -190,7 +191,7 @@ class _Watch:
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args, kwargs = _plain_call(args, kwargs)
         output = module(*args, **kwargs)
-        if module not in self.site.tracked:
+        if not self.site.answers_for(module):
             return output
         call, route = self.calls, self.layout.route
         self.calls += 1
@@ -209,7 +210,7 @@ class _Watch:
                 waiting.clear()
             return product
 
-        return template.pack(follow(feature, Origin(self.site.paths[module], added)))
+        return template.pack(follow(feature, Origin(self.site.tapped.paths[module], added)))
 
 
 class _Pass:
@@ -224,7 +225,7 @@ class _Pass:
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args, kwargs = _plain_call(args, kwargs)
-        if module not in self.site.tracked:
+        if not self.site.answers_for(module):
             return module(*args, **kwargs)
         call, route = self.calls, self.layout.route
         self.calls += 1
@@ -240,7 +241,7 @@ class _Pass:
             return product if contribution is None else contribution  # the count tells
 
         feature, template = unpack(answer, type(module).__name__)
-        return template.pack(follow(feature, Origin(self.site.paths[module], added)))
+        return template.pack(follow(feature, Origin(self.site.tapped.paths[module], added)))
 
 
 def _plain_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

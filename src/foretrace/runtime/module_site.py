@@ -16,7 +16,7 @@ from foretrace.runtime.layout import Passage, constant, copies, passage_of
 from foretrace.runtime.packing import Slot, fetch, fresh_containers, unpack
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.residual import Inputs, inputs_of, residual_of, sources_of
-from foretrace.runtime.tap import Switch, install_taps
+from foretrace.runtime.tapped import Tapped
 from foretrace.runtime.trace import Trace
 
 
@@ -55,15 +55,12 @@ class ModuleSite:
         self.name, self.granularity = type(denoiser).__name__, granularity
         self.residual = granularity.store == "residual"
         self.wide = isinstance(granularity, PerModule)  # its input, a normed stream, may dwarf its output
-        self.places = places_of(denoiser, granularity)
-        self.feeders = frozenset(parent._modules[key] for parent, key in self.places.feeders)
-        self.paths = {module: path for path, module in denoiser.named_modules()}
-        self.switch = Switch()
+        self.tapped = Tapped(denoiser, places_of(denoiser, granularity))
         self._proven: set[tuple[int, ...]] = set()
 
     def install(self) -> Callable[[], None]:
         """Put taps in place of all modules."""
-        return install_taps([*self.places.sites, *self.places.feeders], self.switch)
+        return self.tapped.install()
 
     def skipped_blocks(self, trace: Trace) -> tuple[nn.Module, ...] | None:
         """The modules that a skipped call passes over."""
@@ -81,7 +78,7 @@ class ModuleSite:
         if trace.layout is None:
             return self._learn(trace, step, forward, args, kwargs)
         watch = _Watch(self, trace, step)
-        output = self.switch.run(watch, forward, args, kwargs)
+        output = self.tapped.run(watch, forward, args, kwargs)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
 
@@ -95,7 +92,7 @@ class ModuleSite:
     ) -> Any:
         """Run the denoiser with a forecast in place of every module."""
         skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site))
-        output = self.switch.run(skipping, forward, args, kwargs)
+        output = self.tapped.run(skipping, forward, args, kwargs)
         check_count(self.name, step, skipping.calls, trace.layout.count)
         return output
 
@@ -109,17 +106,18 @@ class ModuleSite:
     ) -> Any:
         """The first computed call of a run: learn the route, and once prove that it may be skipped."""
         again = fresh_containers(kwargs)
+        self.tapped.renew()
         learner = _Learn(self)
-        output = self.switch.run(learner, forward, args, kwargs)
+        output = self.tapped.run(learner, forward, args, kwargs)
         route, features = learner.finish(self.name)
         proof = tuple(id(module) for module in route.modules)
-        trace.layout, trace.names = route, tuple(self.paths[m] for m in route.sites())
+        trace.layout, trace.names = route, tuple(self.tapped.paths[m] for m in route.sites())
         for site, feature in enumerate(features):
             trace.commit(step, feature, site)
         if proof not in self._proven:
             returned = copies(unpack(output, self.name)[0])
             replay = _Pass(self.name, route, step, features.__getitem__)
-            replayed = self.switch.run(replay, forward, args, again)
+            replayed = self.tapped.run(replay, forward, args, again)
             check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
             self._proven.add(proof)
         return output
@@ -129,7 +127,7 @@ class _Learn:
     """The first computed call: every module runs, what it takes and returns is noted."""
 
     def __init__(self, site: ModuleSite) -> None:
-        self.residual, self.wide, self.feeders = site.residual, site.wide, site.feeders
+        self.residual, self.wide, self.feeders = site.residual, site.wide, site.tapped.feeders
         self.modules: list[nn.Module] = []
         self.passages: list[Passage] = []
         self.numbers: list[int | None] = []
