@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -48,7 +52,50 @@ def _coverage() -> str:
     lines += ["", "## Refusals", ""]
     for name, row in matrix.classes.items():
         lines += [f"- {name}, `{s}`: {why}" for s, why in row.items() if why is not None]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_peers()])
+
+
+PEERS = Path(__file__).parents[2] / "benchmarks" / "results" / "peers_matrix.jsonl"
+"""What `benchmarks/peers_matrix.py` wrote."""
+PEERS_HEAD = """
+Cache methods of diffusers {diffusers}, cache-dit on the transformer alone, and foretrace, each with settings
+that skip whenever the method may, and told what it asks to be told (a time, a cache context, a latent).
+**+**: skips, and a skip with the same input repeats the computed output to 1e-4. **off**: skips, and does
+not repeat it. **no-op**: runs, and skips nothing. **error**: raises. A star: with settings that should
+compute every step the output is not the uncached one bit for bit; the two stars of FirstBlockCache are of
+classes whose blocks do not see the time, where the change is zero, as is the lowest threshold. Random
+weights: the table says nothing about quality. `benchmarks/results/peers_matrix.jsonl` has errors and numbers.
+""".strip()
+
+
+def _peers() -> list[str]:
+    """The matrix of cache methods, ours and others', by class."""
+    cells: dict[str, dict[str, str]] = {}
+    rows = [json.loads(line) for line in PEERS.read_text().splitlines()]
+    for row in rows:
+        cells.setdefault(row["class"], {})[row["method"]] = _outcome(row)
+    methods = list(next(iter(cells.values())))
+    totals = [Counter(row[method] for row in cells.values()) for method in methods]
+    return [
+        "",
+        "## Peers",
+        "",
+        PEERS_HEAD.format(diffusers=rows[0]["diffusers"]),
+        "",
+        f"| class | {' | '.join(methods)} |",
+        f"|---|{':-:|' * len(methods)}",
+        *(f"| {name} | {' | '.join(row[m] for m in methods)} |" for name, row in cells.items()),
+        f"| **of {len(cells)} work** | {' | '.join(str(total['+']) for total in totals)} |",
+    ]
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return "error"
+    star = "*" if row.get("always_equal") is False else ""
+    if row["computed"] >= 1:
+        return "no-op" + star
+    return ("off" if row["skip_error"] > 1e-4 else "+") + star
 
 
 def _overview() -> str:

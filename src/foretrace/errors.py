@@ -6,7 +6,7 @@ ForetraceError
 ├── UnknownReference (LookupError)  no reference model of that name, or its files are missing
 ├── UnsupportedTarget (TypeError)   the target is neither a pipeline nor a denoiser
 ├── UnsupportedModel (TypeError)    the denoiser has no sites for the granularity asked for
-├── AttachError (RuntimeError)      attached twice, or detached twice
+├── AttachError (RuntimeError)      attached twice, detached twice, or two threads on one denoiser
 ├── ClockError (RuntimeError)       the time or the number of steps of a call cannot be read
 ├── ShapeChanged (RuntimeError)     tensors changed shape, or blocks changed number, inside a run
 ├── ProfileError (ValueError)       a profile file is no profile, or of another version
@@ -42,7 +42,7 @@ class UnsupportedModel(ForetraceError, TypeError):
 
 
 class AttachError(ForetraceError, RuntimeError):
-    """A denoiser is attached twice, or a handle is detached twice."""
+    """A denoiser is attached twice, a handle is detached twice, or two threads use one denoiser."""
 
 
 class ClockError(ForetraceError, RuntimeError):

@@ -10,6 +10,7 @@ from foretrace.checks import at_least, one_of
 from foretrace.errors import InvalidSetting
 
 Store = Literal["output", "residual"]
+ModuleStore = Literal["output", "gated", "residual"]
 
 
 class Granularity:
@@ -67,17 +68,30 @@ class PerBlock(Granularity):
 
 @dataclass(frozen=True, init=False)
 class PerModule(Granularity):
-    """One site per module of these names inside the blocks: what it returns, before any gate.
+    """One site per module of these names inside the blocks.
 
     ``"attn"`` stands for every attention module and ``"ff"`` for every feed-forward one; any other name is
     that of the attribute in the block, and may hold ``*``. On a skipped step norms, modulation, gates and
-    residual additions run live around the forecasts.
+    residual additions run live around the forecasts. A block that projects attention and feed-forward
+    together (the single blocks of FLUX) has one site for both, what its common projection returns.
+
+    What is kept:
+
+    - ``store="output"``: what the module returns, before any gate.
+    - ``store="gated"``: what the block adds to its stream on the module's account, after gate and norms that
+      lie between; a skipped step adds the forecast of it and reads no live gate. Found by following the
+      module's output to the addition, and refused where it is not followed by one.
+    - ``store="residual"``: output minus input of the module, in the next wider dtype; a skipped step adds
+      the live input. Refused where no single input has the shape of the output.
     """
 
     names: tuple[str, ...]
+    store: ModuleStore
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, store: ModuleStore = "output") -> None:
         object.__setattr__(self, "names", names or ("attn", "ff"))
+        object.__setattr__(self, "store", store)
+        one_of("store", store, ("output", "gated", "residual"))
         for name in self.names:
             if not isinstance(name, str) or not _NAME.match(name):
                 raise InvalidSetting(
@@ -87,28 +101,29 @@ class PerModule(Granularity):
 
 
 _NAME = re.compile(r"^[\w*]+$")
+_MODULE_STORES: dict[str, ModuleStore] = {"output": "output", "gated": "gated", "residual": "residual"}
 _SPELLING = re.compile(
     r"^(?:(model|block)|(stack)(?:\((\d+)(?:,\s*(\d+))?\))?)(?::(output|residual))?$"
-    r"|^module(?:\(([\w*]+(?:,\s*[\w*]+)*)\))?$",
+    r"|^module(?:\(([\w*]+(?:,\s*[\w*]+)*)\))?(?::(output|gated|residual))?$",
     re.IGNORECASE,
 )
 
 
 def parse_granularity(text: object) -> Granularity:
-    """Read the short spelling: ``model``, ``stack(1,1):residual``, ``block``, ``module(attn,ff)``."""
+    """Read the short spelling: ``model``, ``stack(1,1):residual``, ``block``, ``module(attn,ff):gated``."""
     if isinstance(text, Granularity):
         return text
     found = _SPELLING.match(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise InvalidSetting(
             f"granularity got {text!r}; expected PerModel, PerStack, PerBlock or PerModule, or the spelling "
-            "'model', 'stack', 'stack(head,tail)' or 'block', each with ':residual' if wished, or "
-            "'module(attn,ff)'. Pass one of these."
+            "'model', 'stack', 'stack(head,tail)', 'block' or 'module(attn,ff)', each with ':residual' if "
+            "wished, the last also with ':gated'. Pass one of these."
         )
-    whole, stack, head, tail, kept, names = found.groups()
+    whole, stack, head, tail, kept, names, part = found.groups()
     store: Store = "residual" if kept and kept.lower() == "residual" else "output"
     if stack:
         return PerStack(int(head or 0), int(tail or 0), store)
     if whole:
         return PerModel(store) if whole.lower() == "model" else PerBlock(store)
-    return PerModule(*re.findall(r"[\w*]+", names or ""))
+    return PerModule(*re.findall(r"[\w*]+", names or ""), store=_MODULE_STORES[(part or "output").lower()])

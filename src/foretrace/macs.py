@@ -7,18 +7,21 @@ attention matmuls. One MAC is two FLOPs.
 
 from __future__ import annotations
 
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from foretrace.errors import UnsupportedModel
+from foretrace.valueless import IntegersKeepValues, keeps_values
 
 LINEAR_OPERATORS = frozenset({"mm", "addmm", "convolution", "_convolution", "_scaled_mm"})
 """aten operators that linear and convolution layers end in; batched matmuls are attention."""
@@ -52,9 +55,11 @@ class CallMacs(NamedTuple):
 def count_call(
     denoiser: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], blocks: Sequence[nn.Module] = ()
 ) -> CallMacs:
-    """Count one call of ``denoiser``, and what of it happens inside ``blocks``. Nothing is computed.
+    """Count one call of ``denoiser``, and what of it happens inside ``blocks``. No layer is computed.
 
-    Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter. The
+    Arguments may be on the meta device whatever the denoiser's own device; only their shapes matter, and the
+    values of integers that the denoiser branches on (`foretrace.valueless`). A mixture of experts is counted
+    with evenly dealt tokens, flex attention with all pairs, which its mask may spare. The
     denoiser's parameters are stood in for by tensors without data, and its hooks (offloading, casting, the
     user's) do not run. Compiled blocks are counted as written.
 
@@ -68,6 +73,7 @@ def count_call(
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         _silence_hooks(stack, {*denoiser.modules(), *blocks})
+        stack.callback(_clear, [(module, dict(module.__dict__)) for module in denoiser.modules()])
         for block in dict.fromkeys(blocks):
             for handle in inside.watch(block):
                 stack.callback(handle.remove)
@@ -77,14 +83,24 @@ def count_call(
         arguments = pytree.tree_map(_valueless(device), arguments)
         state = {k: _stand_in(v) for k, v in (*denoiser.named_parameters(), *denoiser.named_buffers())}
         stack.enter_context(counter)
+        stack.enter_context(IntegersKeepValues())
         try:
             torch.func.functional_call(denoiser, state, *arguments)
         except Exception as error:
             raise UnsupportedModel(
-                f"{type(denoiser).__name__} cannot be counted without data: {error}; expected a forward that "
-                "looks at shapes only. Pass the tensors it looks at with their values."
+                f"{type(denoiser).__name__} cannot be counted without data: {_reason(error)}; expected a "
+                "forward that looks at shapes, and at values of integers only. Count a call of it with "
+                "foretrace.macs.flop_counter() instead."
             ) from error
         return CallMacs(macs_so_far(counter), inside.macs)
+
+
+def _reason(error: Exception) -> str:
+    """The error in the words of the model's own code: the innermost line of it that was running."""
+    hidden = {"torch", "foretrace"}
+    own = [f for f in traceback.extract_tb(error.__traceback__) if not hidden & {*Path(f.filename).parts}]
+    where = f", at {Path(own[-1].filename).name}:{own[-1].lineno} ({own[-1].line})" if own else ""
+    return f"{error}{where}"
 
 
 def flop_counter() -> FlopCounterMode:
@@ -113,8 +129,20 @@ def _silence_hooks(stack: ExitStack, modules: set[nn.Module]) -> None:
         own["_forward_hooks"], own["_forward_pre_hooks"] = OrderedDict(), OrderedDict()
 
 
+def _clear(before: list[tuple[nn.Module, dict[str, Any]]]) -> None:
+    """Give modules back the attributes in which they have stored a tensor without data, such as tables."""
+    for module, attributes in before:
+        own = module.__dict__
+        for name, value in list(own.items()):
+            if any(isinstance(x, FakeTensor) for x in pytree.tree_leaves(value)):
+                own.pop(name)
+                own.update({name: attributes[name]} if name in attributes else {})
+
+
 def _stand_in(x: Tensor) -> Tensor:
     """A tensor of ``x``'s shape without data, in one floating dtype for all, since dtypes do not count."""
+    if not (x.is_floating_point() or x.is_complex()) and keeps_values(x):
+        return x
     dtype = torch.float32 if x.is_floating_point() else x.dtype
     return torch.empty(x.shape, dtype=dtype, device=x.device)
 
@@ -125,7 +153,7 @@ def _valued(device: torch.device) -> Callable[[Any], Any]:
 
 def _valueless(device: torch.device) -> Callable[[Any], Any]:
     def place(x: Any) -> Any:
-        if isinstance(x, Tensor) and (x.device.type == "meta" or x.is_floating_point()):
+        if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex() or not keeps_values(x)):
             return _stand_in(torch.empty(x.shape, dtype=x.dtype, device=device))
         return x
 

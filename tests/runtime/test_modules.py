@@ -75,13 +75,13 @@ def test_blocks_forecast_alike_are_their_stack(family) -> None:
 
 def test_roles_and_names() -> None:
     wan, flux = FAMILIES["wan"].model(), FAMILIES["flux"].model()
-    assert {key for _, key in module_places(wan, ["attn"])} == {"attn1", "attn2"}
-    assert {key for _, key in module_places(wan, ["attn2"])} == {"attn2"}
-    assert {key for _, key in module_places(wan, ["ff"])} == {"ffn"}
-    assert {key for _, key in module_places(flux, ["ff", "proj_*"])} == {
+    assert {key for _, key in module_places(wan, ["attn"]).sites} == {"attn1", "attn2"}
+    assert {key for _, key in module_places(wan, ["attn2"]).sites} == {"attn2"}
+    assert {key for _, key in module_places(wan, ["ff"]).sites} == {"ffn"}
+    assert {key for _, key in module_places(flux, ["ff", "proj_*"]).sites} == {
         "ff", "ff_context", "proj_mlp", "proj_out",
     }  # fmt: skip
-    assert not any("norm" in key for _, key in module_places(flux, ["attn", "ff"]))
+    assert not any("norm" in key for _, key in module_places(flux, ["attn", "ff"]).sites)
 
 
 def test_a_name_that_no_block_has_is_refused() -> None:

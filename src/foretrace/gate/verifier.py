@@ -60,9 +60,11 @@ class Verifier:
 
     def check(self, granularity: Granularity) -> None:
         """Raise where a skipped step has no sites of their own to compute."""
-        if not isinstance(granularity, (PerBlock, PerModule)):
+        inside = isinstance(granularity, (PerBlock, PerModule)) and granularity.store != "gated"
+        if not inside:
             raise InvalidSetting(
-                f"a verifier got {granularity!r}, where nothing of a skipped step is computed; expected "
+                f"a verifier got {granularity!r}, where nothing of a skipped step is computed for itself; "
+                f"expected "
                 f"PerBlock or "
                 "PerModule. Pass granularity=PerBlock(), or leave the verifier out."
             )

@@ -19,6 +19,8 @@ COLUMNS: dict[str, Granularity] = {
     "block:residual": PerBlock(store="residual"),
     "module(attn)": PerModule("attn"),
     "module(attn,ff)": PerModule("attn", "ff"),
+    "module(attn,ff):gated": PerModule("attn", "ff", store="gated"),
+    "module(attn,ff):residual": PerModule("attn", "ff", store="residual"),
 }
 """The granularities that were tried, by their short spelling."""
 

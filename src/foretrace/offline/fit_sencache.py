@@ -27,7 +27,7 @@ from foretrace.offline.calls import Call
 from foretrace.offline.collect import never_skip
 from foretrace.offline.explained import explained, spearman
 from foretrace.offline.fitted import Fitted, Task
-from foretrace.runtime.gated import latent_of
+from foretrace.runtime.gate_at_work import latent_of
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.target import find_target
 from foretrace.runtime.times import argument_names, pick_time, time_argument

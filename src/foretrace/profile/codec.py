@@ -76,7 +76,7 @@ def decode(data: Any) -> Any:
     values = {key: decode(value) for key, value in settings.items()}
     try:
         if name == "PerModule":
-            return part(*values["names"])
+            return part(*values["names"], store=values.get("store", "output"))
         return part(**values)
     except (TypeError, KeyError, ForetraceError) as error:
         raise ProfileError(

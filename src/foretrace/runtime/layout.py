@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerStack
@@ -40,6 +41,10 @@ class Passage:
             for slot, like in zip(self.slots, self.like, strict=True)
         )
         return self.template.pack(streams)
+
+    def zeros(self) -> Any:
+        """Zeros in place of the return value, for a block that calculates with it before it is replaced."""
+        return self.template.pack(tuple(torch.zeros(s, dtype=t, device=d) for s, t, d in self.like))
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Learner:
         if len(self._head) < self.granularity.head:
             self._head.append(copies(feature))
         self.blocks.append(block)
-        self.passages.append(_passage(feature, template, args, kwargs))
+        self.passages.append(passage_of(feature, template, args, kwargs))
         self._newest.append(copies(feature))
         self._returned = feature
         return output
@@ -162,7 +167,10 @@ def _named_tensors(
     return {(names[s] if isinstance(s, int) and s < len(names) else str(s)): (s, x) for s, x in slots.items()}
 
 
-def _passage(feature: Feature, template: Template, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Passage:
+def passage_of(
+    feature: Feature, template: Template, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Passage:
+    """How to answer in place of a module that returned ``feature`` for these arguments."""
     free = tensor_slots(args, kwargs)
     slots: list[Slot | None] = []
     for x in feature:
@@ -171,6 +179,11 @@ def _passage(feature: Feature, template: Template, args: tuple[Any, ...], kwargs
         free.pop(slot, None)  # type: ignore[arg-type]
         slots.append(slot)
     return Passage(template, tuple(slots), tuple(_like(x) for x in feature))
+
+
+def constant(value: Tensor) -> Passage:
+    """How to answer for a module that returned an empty tensor, such as that of a text of no tokens."""
+    return Passage(Template((value,), pytree.tree_structure(value), None, ()), (), ())
 
 
 def _like(x: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:

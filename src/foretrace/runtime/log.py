@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from foretrace.macs import CallMacs
 
-SMALL = 4096
+SMALL = 2**16
 """Integer arguments up to this many elements keep their values: models branch on masks and lengths."""
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from foretrace.errors import UnsupportedModel
@@ -22,12 +23,28 @@ class Inputs:
         self.returned: Feature = ()
 
     def shaped_like(self, x: Tensor) -> list[Slot]:
-        """The arguments of ``x``'s shape and dtype."""
-        return [s for s, a in self.tensors.items() if (a.shape, a.dtype) == (x.shape, x.dtype)]
+        """The arguments of ``x``'s shape and dtype; a tensor that is given twice counts once."""
+        fitting = {id(a): s for s, a in reversed(self.tensors.items()) if _like(a) == _like(x)}
+        return [*fitting.values()][::-1]
 
     def holding(self, x: Tensor) -> str | None:
         """The name of the argument that is the very tensor ``x``."""
         return next((self.names[s] for s, a in self.tensors.items() if a is x), None)
+
+
+def _like(x: Tensor) -> tuple[torch.Size, torch.dtype]:
+    return x.shape, x.dtype
+
+
+def residual_of(output: Feature, entered: Sequence[Tensor], wide: bool) -> Feature:
+    """What was added to each stream; ``wide``: in the next wider dtype, for inputs that are much larger."""
+    if not wide:
+        return tuple(x - e for x, e in zip(output, entered, strict=True))
+    return tuple(x.to(_wider(x)) - e.to(_wider(x)) for x, e in zip(output, entered, strict=True))
+
+
+def _wider(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype in (torch.float32, torch.float64) else torch.float32
 
 
 def inputs_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:

@@ -3,7 +3,7 @@
 1. The sampler calls the denoiser; its entry hands the call to `Session.call`.
 2. The clock turns the time argument into a step and a branch; a new run drops what was kept.
 3. The schedule says, once per step, whether it may be skipped; a gate, if there is one, may veto
-(`gated.py`).
+(`gate_at_work.py`).
 4. The site computes, keeping the feature and returning the output untouched, or forecasts.
 5. The log notes the call.
 """
@@ -27,7 +27,8 @@ from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
-from foretrace.runtime.gated import Gated, Visit, check_probe, latent_of, must_redo
+from foretrace.runtime.gate_at_work import GateAtWork, Visit, check_probe, latent_of, must_redo
+from foretrace.runtime.gated_site import GatedSite
 from foretrace.runtime.log import Call, RunLog, example_of
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
@@ -46,8 +47,9 @@ from foretrace.runtime.times import (
     time_argument,
 )
 from foretrace.runtime.trace import Trace
+from foretrace.runtime.turn import Turn
 
-Site = ModelSite | StackSite | ModuleSite
+Site = ModelSite | StackSite | ModuleSite | GatedSite
 Guard = Callable[[Target, int | None, dict[str, Any]], None]
 """Sees the target, the number of steps and the shapes of the first call of every run, and may object."""
 
@@ -70,6 +72,8 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
         return ModelSite(denoiser, method.granularity)
     if isinstance(method.granularity, PerStack):
         return StackSite(denoiser, method.granularity, "none" if method.gate is None else method.gate.probe)
+    if isinstance(method.granularity, PerModule) and method.granularity.store == "gated":
+        return GatedSite(denoiser, method.granularity)
     if isinstance(method.granularity, (PerBlock, PerModule)):
         return ModuleSite(denoiser, method.granularity, method.verifier)
     raise UnsupportedModel(
@@ -110,10 +114,11 @@ class Session:
         self._traces: dict[tuple[str, int], Trace] = {}
         self._skipping = False
         self._last_computed = -1
+        self._turn = Turn()
         self._undo: list[Callable[[], None]] = []
         family = find_spec(next(iter(target.denoisers.values())))
         self.schedule = method.schedule.resolve(family.anchor)
-        self.gated = None if method.gate is None else Gated(self.method, self.schedule)
+        self.gated = None if method.gate is None else GateAtWork(self.method, self.schedule)
         self._reach: float | None = None
         self._noise: float | None = None
         self._time_at: dict[str, tuple[str, int]] = {}
@@ -185,7 +190,18 @@ class Session:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """Serve one call of the denoiser ``name``."""
+        """Serve one call of the denoiser ``name``, for one thread at a time."""
+        with self._turn.taken(name):
+            return self._take(name, forward, args, kwargs)
+
+    def _take(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Steps 2 to 5."""
         started, self.called = time.perf_counter(), True
         if idle(self.target.scheduler):
             self._pass_by()
@@ -206,7 +222,7 @@ class Session:
             self._notice(trace.check_feature())
             if key not in self.log.examples:  # before the call, which may use arguments up
                 self.log.examples[key] = example_of(args, kwargs, None)
-            serve = self._serve if self.gated is None else self._serve_gated
+            serve = self._by_schedule if self.gated is None else self._by_gate
             output, share = serve(name, trace, step, forward, args, kwargs)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
@@ -215,7 +231,7 @@ class Session:
         self.log.calls.append(Call(step.index, key, not share, started, time.perf_counter(), share))
         return output
 
-    def _serve(
+    def _by_schedule(
         self,
         name: str,
         trace: Trace,
@@ -234,7 +250,7 @@ class Session:
         self._last_computed = step.index
         return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
 
-    def _serve_gated(
+    def _by_gate(
         self,
         name: str,
         trace: Trace,
@@ -286,6 +302,7 @@ class Session:
         if not self._begun or timesteps is not self._timesteps or restarts(self._clock, now.key):
             self._open(scheduler, now)
             self._timesteps = timesteps
+        self._turn.check(name)
         self._clock = tick(self._clock, now.key)
         if self._clock.branch >= MOST_BRANCHES:
             raise ClockError(
@@ -335,6 +352,7 @@ class Session:
 
     def _start(self, total: int | None) -> None:
         self._clock = begin(total)
+        self._turn.begin()
         self._traces.clear()
         self._last_computed = -1
         self._begun = self._guarded = False

@@ -197,3 +197,35 @@ def install_taps(places: Sequence[tuple[nn.Module, str]], switch: Switch) -> Cal
                     parent._modules[key] = tap.__dict__["_inner"]
 
     return undo
+
+
+def inner_at(parent: nn.Module, key: str) -> nn.Module:
+    """The module that is called ``key`` in ``parent``, below a tap."""
+    child = parent._modules[key]
+    assert child is not None
+    return child.__dict__["_inner"] if isinstance(child, Tap) else child
+
+
+class PassingTaps:
+    """Taps that are there while a call runs and at no other time.
+
+    A single layer is what adapters (LoRA) look for by its class and replace in its parent. Between calls they
+    find it, and the next call taps what they left in its place.
+    """
+
+    def __init__(self, places: Sequence[tuple[nn.Module, str]], switch: Switch) -> None:
+        self.places, self.switch = places, switch
+        self._taps: dict[tuple[nn.Module, str], Tap] = {}
+
+    def __enter__(self) -> None:
+        for place in self.places:
+            child = inner_at(*place)
+            tap = self._taps.get(place)
+            if tap is None or tap.__dict__["_inner"] is not child:
+                tap = self._taps[place] = Tap(child, self.switch)
+            place[0]._modules[place[1]] = tap
+
+    def __exit__(self, *_: object) -> None:
+        for (parent, key), tap in self._taps.items():
+            if parent._modules.get(key) is tap:
+                parent._modules[key] = tap.__dict__["_inner"]

@@ -15,6 +15,7 @@ from foretrace.history import Feature, Observer, SiteKey, Step
 from foretrace.hostcopy import HostCopy
 from foretrace.method import Method
 from foretrace.runtime.packing import Template
+from foretrace.runtime.residual import residual_of
 from foretrace.runtime.rows import merge, others, pick, pick_all
 
 
@@ -136,16 +137,24 @@ class Trace:
             self.states[site] = self.method.predictor.look(self.states[site], added)
 
     def join(
-        self, step: Step, computed: Feature, rows: tuple[int, ...], base: Feature = (), site: int = 0
+        self,
+        step: Step,
+        computed: Feature,
+        rows: tuple[int, ...],
+        base: Feature = (),
+        site: int = 0,
+        wide: bool = False,
     ) -> Feature:
         """Keep what was computed of the samples ``rows``; return it among the forecasts of the others.
 
-        ``base`` is what entered, of all samples, where the residual to it is stored.
+        ``base`` is what entered, of all samples, where the residual to it is stored; ``wide``: as
+        `residual_of`.
         """
         batch = step.batch or 1
         rest = others(rows, batch)
         base = pick_all(base, range(batch), batch, self.source)
-        kept = tuple(x - pick(e, rows) for x, e in zip(computed, base, strict=True)) if base else computed
+        own = tuple(pick(e, rows) for e in base)
+        kept = residual_of(computed, own, wide) if base else computed
         self.commit(replace(step, rows=rows), kept, site)
         forecast = self.forecast(replace(step, rows=rest), site)
         if base:

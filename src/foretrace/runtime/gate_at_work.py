@@ -11,10 +11,11 @@ from torch import Tensor
 
 from foretrace.errors import InvalidSetting, UnsupportedModel
 from foretrace.gate import Signal, Verifier
-from foretrace.granularity import PerStack
+from foretrace.granularity import PerModule, PerStack
 from foretrace.history import Feature, SiteKey, Step
 from foretrace.method import Method
 from foretrace.runtime.decider import Decider, Rows
+from foretrace.runtime.gated_site import GatedSite
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
@@ -24,7 +25,7 @@ from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.trace import Trace
 from foretrace.schedule import Schedule
 
-Site = ModelSite | StackSite | ModuleSite
+Site = ModelSite | StackSite | ModuleSite | GatedSite
 
 
 @dataclass
@@ -65,10 +66,11 @@ class Visit:
             return self.site.forecast(*call)
         if len(rows) == len(self.everyone):
             return self.site.compute(*call)
+        assert not isinstance(self.site, GatedSite)  # `check_probe` refuses
         return self.site.partly(*call, rows)
 
 
-class Gated:
+class GateAtWork:
     """The deciders of one run, and the choice that the branches of the current step follow."""
 
     def __init__(self, method: Method, schedule: Schedule) -> None:
@@ -192,6 +194,7 @@ class Gated:
         """Once per model and batch: some samples alone give what they gave among all."""
         shape = (visit.trace.source, visit.step.batch, visit.latent.shape)
         if shape not in self._proven:
+            assert not isinstance(visit.site, GatedSite)
             check_rows(visit.site, visit.trace, visit.step, visit.forward, visit.args, visit.kwargs, output)
             self._proven.add(shape)
 
@@ -213,7 +216,16 @@ def must_redo(verifier: Verifier | None, trace: Trace, step: Step) -> bool:
 def check_probe(method: Method) -> None:
     """Raise if the method's gate looks where its granularity has nothing to show."""
     gate, granularity = method.gate, method.granularity
-    if gate is None or gate.probe == "none":
+    if gate is None:
+        return
+    added = isinstance(granularity, PerModule) and granularity.store == "gated"
+    if added and gate.reduce == "sample":
+        raise InvalidSetting(
+            f"reduce='sample' got {granularity!r}, where a feature is what a block adds and not what one "
+            f"module "
+            "returns; expected another store. Use store='output', or reduce='any'."
+        )
+    if gate.probe == "none":
         return
     if not isinstance(granularity, PerStack) or (gate.probe == "head" and granularity.head < 1):
         wanted = "PerStack(head=1)" if gate.probe == "head" else "PerStack()"
