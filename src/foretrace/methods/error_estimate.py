@@ -3,7 +3,7 @@
     spent_i = sum_j s A_j r_j |phi_{n+1}(t_j) - phi_n(t_j)| / |x| < tolerance
 
 over the steps j skipped in a row (`gate/error_estimate.py` has the whole of it). The forecast is Lagrange of
-``order`` n at the denoiser's output. One knob, which means the same on every model, sampler and step count.
+``order`` n at the denoiser's output.
 
 Not a published method.
 """
