@@ -1,7 +1,5 @@
 """Why rows of papers are not run, in words that tables share."""
 
-GATE = "its schedule is decided while it runs, by a gate, which foretrace does not have yet"
-VERIFIER = "it takes forecasts back where a verifier refuses them, which foretrace does not have yet"
 TOKENS = "it computes some tokens on skipped steps; foretrace has no such granularity"
 BLOCKS = "it skips some blocks and computes the others; foretrace has no recipe for it"
 TRAINED = "it is trained, and the weights of its router are needed; foretrace trains nothing"
@@ -14,3 +12,5 @@ FITTED = (
     "fit them with foretrace's fit_channels and pass --methods hyca:groups=..."
 )
 LEFT_OUT = "this bench was not asked for it, or it asks for more steps than the bench runs"
+AT_RUN_TIME = "its steps are decided while it runs, so their number is the model's"
+TEA_FITTED = AT_RUN_TIME + "; the polynomial is that published for this model"

@@ -1,7 +1,7 @@
 """FoCa's table on FLUX.1-dev, as cache-dit reprints it: the paper's own pages were not at hand."""
 
 from foretrace.bench.published import PaperTable, Source, absent, fewer, method, uncached
-from foretrace.bench.reasons import BLOCKS, GATE, KERNEL, TOKENS
+from foretrace.bench.reasons import BLOCKS, KERNEL, TEA_FITTED, TOKENS
 
 REUSE = "published cost is that of {:.1f} steps, which FORA's own rule does not give"
 
@@ -35,13 +35,15 @@ TABLE = PaperTable(
         method("FORA (N=4)", "fora:interval=4", 13, 967.91, 0.9730, 32.142),
         absent("ToCa (N=8)", TOKENS, 784.54, 0.9451, 31.993, needs="toca"),
         absent("DuCa (N=7)", TOKENS, 760.14, 0.9757, 32.066, needs="duca"),
-        absent("TeaCache (l=0.8)", GATE, 892.35, 0.8683, 31.704, needs="teacache"),
+        method("TeaCache (l=0.8)", "teacache:threshold=0.8,model=flux", None, 892.35, 0.8683, 31.704,
+               note=TEA_FITTED),
         method("TaylorSeer (N=5,O=2)", "taylorseer:interval=5,order=2,warmup=3", 12, 893.54, 0.9768, 32.467),
         method("FoCa (N=7)", "foca:interval=7,warmup=3", 9, 670.44, 0.9891, 32.920),
         method("FORA (N=7)", "fora:interval=7", None, 670.14, 0.7418, 31.519, note=REUSE.format(9.0)),
         absent("ToCa (N=12)", TOKENS, 644.70, 0.7155, 31.808, needs="toca"),
         absent("DuCa (N=10)", TOKENS, 606.91, 0.8382, 31.759, needs="duca"),
-        absent("TeaCache (l=1.2)", GATE, 669.27, 0.7394, 31.704, needs="teacache"),
+        method("TeaCache (l=1.2)", "teacache:threshold=1.2,model=flux", None, 669.27, 0.7394, 31.704,
+               note=TEA_FITTED),
         method("TaylorSeer (N=7,O=2)", "taylorseer:interval=7,order=2,warmup=3", 9, 670.44, 0.9128, 32.128),
         method("FoCa (N=8)", "foca:interval=8,warmup=3", 8, 596.07, 0.9502, 32.706),
     ),

@@ -1,7 +1,7 @@
 """FoCa on HunyuanVideo, as HyCa's table has it: FoCa's own table was not at hand."""
 
 from foretrace.bench.published import PaperTable, Source, absent, fewer, method, uncached
-from foretrace.bench.reasons import CLUSTERS, FITTED, GATE, TOKENS, VERIFIER
+from foretrace.bench.reasons import AT_RUN_TIME, CLUSTERS, FITTED, TEA_FITTED, TOKENS
 
 TABLE = PaperTable(
     name="foca-hunyuan",
@@ -20,12 +20,14 @@ TABLE = PaperTable(
     rows=(
         uncached("50 steps", 145.00, 29773.0, 80.66),
         fewer("22 % steps", 11, 31.87, 6550.1, 78.74),
-        absent("TeaCache (l=0.4)", GATE, 30.49, 6550.1, 79.36, needs="teacache"),
+        method("TeaCache (l=0.4)", "teacache:threshold=0.4,model=hunyuan-video", None, 30.49, 6550.1, 79.36,
+               note=TEA_FITTED),
         method("FORA (N=5)", "fora:interval=5,anchor=first", 10, 34.39, 5960.4, 78.83),
         absent("ToCa (N=5)", TOKENS, 38.52, 7006.2, 78.86, needs="toca"),
         absent("DuCa (N=5)", TOKENS, 31.69, 6483.2, 78.72, needs="duca"),
         method("TaylorSeer (N=5,O=1)", "taylorseer:interval=5,order=1,warmup=1", 10, 34.84, 5960.4, 79.93),
-        absent("SpeCa", VERIFIER, 34.58, 5692.7, 79.98, needs="speca"),
+        method("SpeCa", "speca:threshold=1.0,decay=0.1,floor=0.1,order=1,first=1,least=4,most=12", None,
+               34.58, 5692.7, 79.98, note=AT_RUN_TIME + "; settings released for this model"),
         absent("ClusCa (N=5,K=32)", CLUSTERS, 35.37, 5968.1, 79.96, needs="clusca"),
         method("FoCa (N=5)", "foca:interval=5,warmup=1", 10, 34.52, 5966.5, 79.96),
         absent("HyCa (N=6)", FITTED, 28.48, None, 80.25),
