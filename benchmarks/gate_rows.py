@@ -66,7 +66,7 @@ def amplified(table: Table, order: int, samples: int) -> Maker:
     """Ours with the amplification of every step measured on other noises."""
     calls = [
         table.task.arguments(range(start, start + 2), SEARCH_SEED, table.steps)
-        for start in range(0, max(samples, 4), 2)
+        for start in range(0, max(samples, 6), 2)
     ]
     profile = ft.fit(table.task.pipe, ft.load_method("error_estimate", order=order), calls, progress=console)
     gate = profile.method.gate
