@@ -1,8 +1,8 @@
 """What a gate costs on a skipped step, as a share of a computed one.
 
-The gate admits everything, so that the runs skip the same steps with it and without; runs are interleaved. What is
-counted is reading the signal and deciding; the first block, which runs on skipped steps of FirstBlockCache, does so
-either way.
+The gate admits everything, so that the runs skip the same steps with it and without; runs are interleaved.
+What is counted is reading the signal and deciding; the first block, which runs on skipped steps of
+FirstBlockCache, does so either way.
 Run: python benchmarks/gate_cost.py
 """
 

@@ -2,9 +2,9 @@
 
     python training/evaluate_video.py
 
-Writes to results: shares of what is right; how the background and the way of the object drift over the frames; the
-Frechet distance of single frames to drawn ones, in the features of the judge of described pictures; the same of
-other drawn videos; and a sheet. Needs foretrace.
+Writes to results: shares of what is right; how the background and the way of the object drift over the
+frames; the Frechet distance of single frames to drawn ones, in the features of the judge of described
+pictures; the same of other drawn videos; and a sheet. Needs foretrace.
 """
 
 from __future__ import annotations
