@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from foretrace.bench.report.axes import fit_axis
@@ -29,6 +29,8 @@ def test_every_value_has_a_place_in_its_order(values: list[float], mirrored: boo
 
 
 @given(NUMBERS, st.integers(3, 9))
+@example([1.0000000000000003e-09], 3)
+@example([499999999977273.0], 4)
 def test_ticks_are_few_and_on_the_axis(values: list[float], most: int) -> None:
     axis = fit_axis(values, 0, 100)
     ticks = axis.ticks(most)

@@ -50,10 +50,14 @@ def fit_axis(values: Sequence[float], start: float, end: float, log: bool | None
 
 
 def _linear_ticks(low: float, high: float, most: int) -> list[float]:
-    power = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10, 20) if (high - low) / (power * m) < most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    power, found = 10.0 ** math.floor(math.log10((high - low) / most)), []
+    for multiple in (1, 2, 2.5, 5, 10, 20):
+        step = power * multiple
+        round_values = (i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1))
+        found = [x for x in (float(f"{x:.12g}") for x in round_values) if low <= x <= high]
+        if len(found) <= most:
+            break
+    return found
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
