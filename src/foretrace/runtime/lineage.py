@@ -60,14 +60,14 @@ class Followed(Tensor):
         result = func(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
         if result is not None and not _has_tensor(result):
             return result  # a shape, a size, a dtype
-        origins = {x.origin for x in followed}
-        own = {x.origin for x in followed if x.origin.added is not None}
+        origins = list(dict.fromkeys(x.origin for x in followed))
+        own = [origin for origin in origins if origin.added is not None]
         if not own:
-            return follow(result, origins.pop()) if len(origins) == 1 and name in KEPT else result
+            return follow(result, origins[0]) if len(origins) == 1 and name in KEPT else result
         joined = len(origins) > 1 or (name in ("cat", "concat", "stack") and not _all_followed(args[0]))
         if joined or (name not in KEPT and name not in ADDITIONS):
-            raise _lost(own.pop(), name, joined)
-        return follow(result, own.pop())
+            raise _lost(own[0], name, joined)
+        return follow(result, own[0])
 
 
 def follow(value: Any, origin: Origin) -> Any:
