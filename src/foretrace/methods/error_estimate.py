@@ -26,7 +26,7 @@ CITATION = """
 """
 
 
-def error_estimate(tolerance: float = 0.005, order: int = 2, reduce: Reduce = "mean") -> Method:
+def error_estimate(tolerance: float = 0.005, order: int = 1, reduce: Reduce = "mean") -> Method:
     """``tolerance`` of the local error per run of skipped steps, relative to the latent."""
     gate = ErrorEstimate(tolerance, order, reduce=reduce)
     return Method(Window(), Lagrange(order), PerModel(), gate=gate)
