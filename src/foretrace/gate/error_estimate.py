@@ -45,8 +45,10 @@ from foretrace.predictor.lagrange import divided_difference, newton_factor, newt
 
 @dataclass(frozen=True)
 class Account:
-    """What is known of one run: differences of the output, the latent's norm, what is spent, the scale, and
-    how many steps lie between the two newest computed ones.
+    """What is known of one run.
+
+    Differences of the output, the latent's norm, what is spent, the scale, how many steps lie between the two
+    newest computed ones, and the error expected of the newest point, until it is compared with the truth.
     """
 
     known: Differences = field(default_factory=Differences)
@@ -54,6 +56,7 @@ class Account:
     spent: float = 0.0
     scale: float = 1.0
     interval: int = 1
+    expected: float | None = None
 
 
 def estimate(times: Sequence[float], t: float, order: int, state: Differences) -> float | None:
@@ -124,35 +127,40 @@ class ErrorEstimate(Gate):
 
     def admits(self, state: Account, signal: Signal) -> tuple[bool, Account]:
         """Whether what is spent stays below the tolerance, and the account if the step is skipped."""
-        known = arrived(state.known)
-        own = estimate(known.times, signal.step.time, self.order, known)
+        state = self._settled(state)
+        own = estimate(state.known.times, signal.step.time, self.order, state.known)
         if own is None:  # one point: nothing is known of how it changes
-            return math.isinf(self.tolerance), replace(state, known=known)
+            return math.isinf(self.tolerance), state
         spent = state.spent + state.scale * self._carried(own, state, signal)
-        state = replace(state, known=known, spent=spent)
+        state = replace(state, spent=spent)
         if math.isinf(self.tolerance):
             return not math.isnan(spent), state
         near = signal.age + 1 <= max(self.growth * state.interval, state.interval + 1)
         return near and spent < self.tolerance * self.safety, state
 
     def computed(self, state: Account, signal: Signal) -> Account:
-        """The output becomes the newest point; what was spent is repaid, and the scale follows the truth."""
+        """The output becomes the newest point, and what was spent is repaid. Nothing new is read here."""
         output = seen_by_sampler(signal.output, signal.latent)
-        before = arrived(state.known)
-        expected = estimate(before.times, signal.step.time, self.order, before)
-        known = push(before, signal.step.time, output, self.order + 1)
+        before = self._settled(state)
+        expected = estimate(before.known.times, signal.step.time, self.order, before.known)
+        known = push(before.known, signal.step.time, output, self.order + 1)
         norm = HostCopy(torch.linalg.vector_norm(signal.latent.detach().float()).reshape(1, 1))
-        scale = self._rescaled(state.scale, expected, known)
-        return Account(known, norm, 0.0, scale, signal.age)
+        return Account(known, norm, 0.0, before.scale, signal.age, expected)
 
-    def _rescaled(self, scale: float, expected: float | None, known: Differences) -> float:
-        """Half way, in logarithms, from the scale to the ratio of the true error to the estimate."""
-        truth = missed(known.times, self.order, arrived(known)) if expected else None
-        if not truth or not expected:
-            return scale
-        lowest, highest = self.limits
-        ratio = min(max(truth / expected, lowest), highest)
-        return min(max(math.sqrt(scale * ratio), lowest), highest)
+    def _settled(self, state: Account) -> Account:
+        """The state with what was on its way to the host.
+
+        The scale goes half way, in logarithms, to the ratio of the newest point's true error to the expected
+        one.
+        """
+        known = arrived(state.known)
+        truth = missed(known.times, self.order, known) if state.expected else None
+        scale = state.scale
+        if truth and state.expected:
+            lowest, highest = self.limits
+            ratio = min(max(truth / state.expected, lowest), highest)
+            scale = min(max(math.sqrt(scale * ratio), lowest), highest)
+        return replace(state, known=known, scale=scale, expected=None)
 
     def _carried(self, error: float, state: Account, signal: Signal) -> float:
         """The error's effect on the latent, relative to its norm."""
