@@ -91,9 +91,8 @@ class Method:
             )
         if self.budget is not None and self.gate is None:
             raise InvalidSetting(
-                f"Method got {self.budget} without a gate; expected a gate, whose decisions it limits. "
-                f"Pass one, "
-                "or leave the budget out: a schedule alone decides nothing at run time."
+                f"Method got {self.budget} without a gate; expected a gate, whose decisions it limits. Pass "
+                "one, or leave the budget out: a schedule alone decides nothing at run time."
             )
 
     def _check_dtype(self) -> None:

@@ -48,8 +48,8 @@ class Budget:
         if self.most is not None and self.most < 1 + self._needed(0, total, forced):
             raise InvalidSetting(
                 f"most={self.most} got a run of {total} steps, of which the schedule and "
-                f"longest={self.longest} "
-                f"need {1 + self._needed(0, total, forced)}; expected at least that. Raise most or longest."
+                f"longest={self.longest} need {1 + self._needed(0, total, forced)}; expected at least that. "
+                "Raise most or longest."
             )
         if self.least is not None and self.least > total:
             raise InvalidSetting(

@@ -117,8 +117,7 @@ class ErrorEstimate(Gate):
         if self.amplification and len(self.amplification) != total:
             raise InvalidSetting(
                 f"ErrorEstimate has the amplification of {len(self.amplification)} steps and got a run of "
-                f"{total}; "
-                "expected as many. Fit it for this number of steps, or leave amplification out."
+                f"{total}; expected as many. Fit it for this number of steps, or leave amplification out."
             )
 
     def init(self) -> Account:
@@ -170,9 +169,8 @@ class ErrorEstimate(Gate):
         if reach is None:
             if signal.step.total is None:
                 raise ClockError(
-                    "ErrorEstimate got a run of unknown length without a scheduler; expected the number "
-                    "of steps. "
-                    "Pass steps=... to accelerate or attach."
+                    "ErrorEstimate got a run of unknown length without a scheduler; expected the number of "
+                    "steps. Pass steps=... to accelerate or attach."
                 )
             reach = 1.0 / signal.step.total
         amplified = self.amplification[signal.step.index] if self.amplification else 1.0

@@ -53,9 +53,8 @@ class RefreshRepay(Gate):
         """To repay, the number of steps must be known."""
         if total is None:
             raise ClockError(
-                "RefreshRepay got a run of unknown length; expected the number of steps. Pass steps=... "
-                "to accelerate "
-                "or attach."
+                "RefreshRepay got a run of unknown length; expected the number of steps. Pass steps=... to "
+                "accelerate or attach."
             )
 
     def init(self) -> Debt:

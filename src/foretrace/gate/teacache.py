@@ -34,9 +34,8 @@ class TeaCache(Accumulated):
         super().__post_init__()
         if bool(self.coefficients) != (self.fitted is not None):
             raise InvalidSetting(
-                f"TeaCache got coefficients={self.coefficients} and fitted={self.fitted}; expected both "
-                f"or neither. "
-                "Pass the least and the greatest drift they were fitted on, as fitted=(0.01, 0.4)."
+                f"TeaCache got coefficients={self.coefficients} and fitted={self.fitted}; expected both or "
+                "neither. Pass the least and the greatest drift they were fitted on, as fitted=(0.01, 0.4)."
             )
         if not all(map(math.isfinite, self.coefficients)):
             raise InvalidSetting(

@@ -64,9 +64,7 @@ class Verifier:
         if not inside:
             raise InvalidSetting(
                 f"a verifier got {granularity!r}, where nothing of a skipped step is computed for itself; "
-                f"expected "
-                f"PerBlock or "
-                "PerModule. Pass granularity=PerBlock(), or leave the verifier out."
+                "expected PerBlock or PerModule. Pass granularity=PerBlock(), or leave the verifier out."
             )
 
     def numbers(self, count: int) -> frozenset[int]:
@@ -75,8 +73,7 @@ class Verifier:
             if not -count <= site < count:
                 raise InvalidSetting(
                     f"Verifier got site {site} of a model with {count}; expected {-count} to {count - 1}. "
-                    f"Pass one "
-                    "within."
+                    "Pass one within."
                 )
         return frozenset(site % count for site in self.sites)
 

@@ -160,6 +160,5 @@ def check_uncompiled(denoiser: nn.Module) -> None:
             raise UnsupportedModel(
                 f"{type(denoiser).__name__} has compiled blocks, whose modules cannot be seen; expected "
                 "uncompiled ones. Use PerBlock() or PerStack(), which leave compiled blocks whole, and a "
-                "gate "
-                "that looks at none of their modules."
+                "gate that looks at none of their modules."
             )

@@ -222,8 +222,7 @@ def check_probe(method: Method) -> None:
     if added and gate.reduce == "sample":
         raise InvalidSetting(
             f"reduce='sample' got {granularity!r}, where a feature is what a block adds and not what one "
-            f"module "
-            "returns; expected another store. Use store='output', or reduce='any'."
+            "module returns; expected another store. Use store='output', or reduce='any'."
         )
     if gate.probe == "none":
         return
@@ -249,7 +248,6 @@ def latent_of(names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -
             same = all(x.shape == value[0].shape for x in value)
             return torch.stack(list(value)) if same else torch.cat([x.flatten() for x in value])[None]
     raise UnsupportedModel(
-        f"the denoiser was called without a floating tensor among {', '.join(names)}; expected the "
-        f"latent. Use a "
-        "method without a gate."
+        f"the denoiser was called without a floating tensor among {', '.join(names)}; expected the latent. "
+        "Use a method without a gate."
     )

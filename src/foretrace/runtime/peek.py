@@ -62,8 +62,7 @@ def _of_shapes(arguments: Feature, returned: Feature, source: str) -> Feature:
         if place is None:
             raise UnsupportedModel(
                 f"{source} returns a stream of shape {tuple(x.shape)}, and none of that shape entered the "
-                f"first "
-                "block; expected one to compare with. Use a gate without a first-block probe, such as "
+                "first block; expected one to compare with. Use a gate without a first-block probe, such as "
                 "error_estimate."
             )
         found.append(free.pop(place))
@@ -93,8 +92,7 @@ def modulated_input(
         return reached.tensor
     raise UnsupportedModel(
         f"{type(block).__name__} ran without calling its attention; expected a call to read the modulated "
-        f"input "
-        "from. Use a gate with another probe, such as error_estimate."
+        "input from. Use a gate with another probe, such as error_estimate."
     )
 
 

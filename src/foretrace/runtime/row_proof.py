@@ -41,8 +41,7 @@ def check_rows(
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise UnsupportedModel(
             f"{trace.source}: one sample of {step.batch} cannot be computed alone ({error}); expected "
-            f"arguments with "
-            "one row a sample. Use reduce='any' or 'mean'."
+            "arguments with one row a sample. Use reduce='any' or 'mean'."
         ) from error
     again, _ = unpack(output, trace.source)
     for x, truth in zip(again, unpack(computed, trace.source)[0], strict=True):
@@ -51,7 +50,6 @@ def check_rows(
         if truth.device.type != "meta" and not bool(off <= allowed):
             raise UnsupportedModel(
                 f"{trace.source}: a sample computed alone differs from itself in a batch of {step.batch} by "
-                f"{float(off / truth.float().norm()):.2g}; expected rounding. Its arguments cannot be "
-                f"told apart by "
-                "sample: use reduce='any' or 'mean'."
+                f"{float(off / truth.float().norm()):.2g}; expected rounding. Its arguments cannot be told "
+                "apart by sample: use reduce='any' or 'mean'."
             )
