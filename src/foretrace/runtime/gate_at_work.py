@@ -16,16 +16,14 @@ from foretrace.history import Feature, SiteKey, Step
 from foretrace.method import Method
 from foretrace.runtime.decider import Decider, Rows
 from foretrace.runtime.gated_site import GatedSite
-from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.row_proof import check_rows
 from foretrace.runtime.scheduler_step import is_feature, watch_step, watches
+from foretrace.runtime.sites import Site
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.trace import Trace
 from foretrace.schedule import Schedule
-
-Site = ModelSite | StackSite | ModuleSite | GatedSite
 
 
 @dataclass

@@ -13,9 +13,9 @@ from foretrace.gate import Verifier
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import Places, block_places, check_uncompiled, module_places
-from foretrace.runtime.beside import Check, SomeRows
 from foretrace.runtime.layout import Passage, constant, copies, passage_of
 from foretrace.runtime.packing import Slot, fetch, fresh_containers, unpack
+from foretrace.runtime.partly import Check, SomeRows
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.residual import Inputs, inputs_of, residual_of, sources_of
 from foretrace.runtime.tapped import Tapped

@@ -16,25 +16,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import nn
-
-from foretrace.combinator.per_sample import PerSample
-from foretrace.errors import AttachError, ClockError, UnsupportedModel
-from foretrace.granularity import PerBlock, PerModel, PerModule, PerStack
+from foretrace.errors import AttachError, ClockError
 from foretrace.history import Observer, Step
 from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
 from foretrace.runtime.gate_at_work import GateAtWork, Visit, check_probe, latent_of, must_redo
-from foretrace.runtime.gated_site import GatedSite
 from foretrace.runtime.log import Call, RunLog, example_of
-from foretrace.runtime.model_site import ModelSite
-from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import batch_size, modes_by_name, shapes_by_name
 from foretrace.runtime.reach import noise_over_signal, reach
-from foretrace.runtime.stack_site import StackSite
+from foretrace.runtime.sites import Site, at_run_time, make_site, may_forecast
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
 from foretrace.runtime.times import (
@@ -49,7 +41,6 @@ from foretrace.runtime.times import (
 from foretrace.runtime.trace import Trace
 from foretrace.runtime.turn import Turn
 
-Site = ModelSite | StackSite | ModuleSite | GatedSite
 Guard = Callable[[Target, int | None, dict[str, Any]], None]
 """Sees the target, the number of steps and the shapes of the first call of every run, and may object."""
 
@@ -57,38 +48,6 @@ MANY_OUTSIDE = 4
 """So many calls in a row outside of any run are no warm-up but another pipeline sampling."""
 MOST_BRANCHES = 16
 """More calls at one time than this are no branches: a guidance has two or three, Heun twice as many."""
-
-
-def at_run_time(method: Method) -> Method:
-    """The method as it runs: with a history for every sample, where samples decide for themselves."""
-    if method.gate is None or method.gate.reduce != "sample":
-        return method
-    return replace(method, predictor=PerSample(method.predictor))
-
-
-def make_site(denoiser: nn.Module, method: Method) -> Site:
-    """The site of the method's granularity on ``denoiser``."""
-    if isinstance(method.granularity, PerModel):
-        return ModelSite(denoiser, method.granularity)
-    if isinstance(method.granularity, PerStack):
-        return StackSite(denoiser, method.granularity, "none" if method.gate is None else method.gate.probe)
-    if isinstance(method.granularity, PerModule) and method.granularity.store == "gated":
-        return GatedSite(denoiser, method.granularity)
-    if isinstance(method.granularity, (PerBlock, PerModule)):
-        return ModuleSite(denoiser, method.granularity, method.verifier)
-    raise UnsupportedModel(
-        f"{method.granularity!r} is no granularity the runtime knows; expected PerModel, PerStack, PerBlock "
-        "or PerModule. Pass granularity=PerModel()."
-    )
-
-
-def may_forecast(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a forecast can stand for this call: no gradient is asked for, the return type is the same."""
-    if kwargs.get("return_dict") != trace.return_dict:
-        return False
-    return not torch.is_grad_enabled() or not any(
-        isinstance(x, torch.Tensor) and x.requires_grad for x in (*args, *kwargs.values())
-    )
 
 
 class Session:
@@ -118,7 +77,7 @@ class Session:
         self._undo: list[Callable[[], None]] = []
         family = find_spec(next(iter(target.denoisers.values())))
         self.schedule = method.schedule.resolve(family.anchor)
-        self.gated = None if method.gate is None else GateAtWork(self.method, self.schedule)
+        self.gate = None if method.gate is None else GateAtWork(self.method, self.schedule)
         self._reach: float | None = None
         self._noise: float | None = None
         self._time_at: dict[str, tuple[str, int]] = {}
@@ -139,8 +98,8 @@ class Session:
             self._time_at[name] = where
             self._names[name] = argument_names(denoiser)
             self.sites[name] = make_site(denoiser, self.method)
-        if self.gated is not None:
-            self.gated.watch(self.target.scheduler)
+        if self.gate is not None:
+            self.gate.watch(self.target.scheduler)
         for name, denoiser in self.target.denoisers.items():
             self._undo.append(self.sites[name].install())
             self._undo.append(install_entry(denoiser, self._handler(name)))
@@ -154,8 +113,8 @@ class Session:
             )
         while self._undo:
             self._undo.pop()()
-        if self.gated is not None:
-            self.gated.watch(None)
+        if self.gate is not None:
+            self.gate.watch(None)
         self.log.history_bytes, self.log.sites = self.history_bytes(), self.sites_of_branches()
         self._traces.clear()
 
@@ -177,7 +136,7 @@ class Session:
 
     def waits(self) -> int:
         """How often the host waited for the GPU, to read a time or what a gate looks at."""
-        return self.reader.synchronisations + (0 if self.gated is None else self.gated.waits)
+        return self.reader.synchronisations + (0 if self.gate is None else self.gate.waits)
 
     def sites_of_branches(self) -> dict[tuple[str, int], int]:
         """How many sites keep something, per denoiser and branch."""
@@ -222,7 +181,7 @@ class Session:
             self._notice(trace.check_feature())
             if key not in self.log.examples:  # before the call, which may use arguments up
                 self.log.examples[key] = example_of(args, kwargs, None)
-            serve = self._by_schedule if self.gated is None else self._by_gate
+            serve = self._by_schedule if self.gate is None else self._by_gate
             output, share = serve(name, trace, step, forward, args, kwargs)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
@@ -260,12 +219,12 @@ class Session:
         kwargs: dict[str, Any],
     ) -> tuple[Any, float]:
         """Step 4 where a gate has a say."""
-        assert self.gated is not None
+        assert self.gate is not None
         latent = latent_of(self._names[name], args, kwargs)
         possible = trace.ready and may_forecast(trace, args, kwargs)
         known = (latent, self._reach, self._noise, possible)
         visit = Visit(self.sites[name], trace, step, forward, args, kwargs, *known)
-        return self.gated.serve(visit, self._clock.branch)
+        return self.gate.serve(visit, self._clock.branch)
 
     def _finish(self, name: str, trace: Trace, step: Step, share: float, kwargs: dict[str, Any]) -> None:
         """Step 5: what the call leaves behind."""
@@ -312,7 +271,7 @@ class Session:
         step = self._clock.step
         if step.total is not None and step.index >= step.total:
             step = self._past_end(scheduler, now)
-        if self.gated is not None:
+        if self.gate is not None:
             self._reach = reach(scheduler, now, self.reader)
             self._noise = noise_over_signal(scheduler, now, self.reader)
         return replace(step, coordinate=coordinate(self.method.time, step, now, scheduler, self.reader))
@@ -337,8 +296,8 @@ class Session:
         total = self.steps if length is None else length
         self._check_length(total)
         check_axis(self.method.time, scheduler)
-        if self.gated is not None:
-            self.gated.watch(scheduler)
+        if self.gate is not None:
+            self.gate.watch(scheduler)
         self._start(total)
         self._begun = True
 
@@ -356,8 +315,8 @@ class Session:
         self._traces.clear()
         self._last_computed = -1
         self._begun = self._guarded = False
-        if self.gated is not None:
-            self.gated.start()
+        if self.gate is not None:
+            self.gate.start()
         self.log.clear(total)
 
     def _trace(self, key: tuple[str, int]) -> Trace:

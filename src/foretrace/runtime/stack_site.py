@@ -13,7 +13,7 @@ from foretrace.history import Feature, Step
 from foretrace.models import block_places, check_uncompiled, first_attention
 from foretrace.runtime.layout import Layout, Learner, copies
 from foretrace.runtime.packing import fresh_containers, unpack
-from foretrace.runtime.peek import Peek
+from foretrace.runtime.probe import Probing
 from foretrace.runtime.proof import check_count, check_replay
 from foretrace.runtime.span import Pass, Replay, Rows, Watch
 from foretrace.runtime.tap import BlockHandler, Switch, install_taps
@@ -61,7 +61,7 @@ class StackSite:
         if trace.layout is None:
             return self._learn(trace, step, forward, args, kwargs)
         watch = Watch(trace, step)
-        output = self.switch.run(self._peeking(watch, trace), forward, args, kwargs)
+        output = self.switch.run(self._probing(watch, trace), forward, args, kwargs)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
 
@@ -91,8 +91,8 @@ class StackSite:
             chosen[0].calls = watch.calls
             return chosen[0]
 
-        peek = Peek(self.probe, self.granularity.head, self.attention, watch, at_entry)
-        output = self.switch.run(peek, forward, args, kwargs)
+        probing = Probing(self.probe, self.granularity.head, self.attention, watch, at_entry)
+        output = self.switch.run(probing, forward, args, kwargs)
         check_count(self.name, step, chosen[0].calls, trace.layout.count)
         return output
 
@@ -113,7 +113,7 @@ class StackSite:
         check_count(self.name, step, handler.calls, trace.layout.count)
         return output
 
-    def _peeking(self, handler: BlockHandler, trace: Trace) -> BlockHandler:
+    def _probing(self, handler: BlockHandler, trace: Trace) -> BlockHandler:
         """``handler``, with the probe read on the way where a gate wants it."""
         if self.probe == "none":
             return handler
@@ -121,7 +121,7 @@ class StackSite:
         def at_entry(entered: Feature, shown: Feature) -> None:
             trace.entered, trace.shown = entered, shown
 
-        return Peek(self.probe, self.granularity.head, self.attention, handler, at_entry)
+        return Probing(self.probe, self.granularity.head, self.attention, handler, at_entry)
 
     def forecast(
         self,
@@ -150,7 +150,7 @@ class StackSite:
         """The first computed call of a run: learn its layout, and once prove that it may be skipped."""
         again = fresh_containers(kwargs)
         learner = Learner(self.name, self.granularity)
-        output = self.switch.run(self._peeking(learner, trace), forward, args, kwargs)
+        output = self.switch.run(self._probing(learner, trace), forward, args, kwargs)
         trace.layout, feature = learner.finish()
         trace.commit(step, feature)
         if trace.layout.shape not in self._proven:

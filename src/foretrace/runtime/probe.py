@@ -18,7 +18,7 @@ AtEntry = Callable[[Feature, Feature], BlockHandler | None]
 """Given what entered the first block and what the probe shows: who handles the call from the span on."""
 
 
-class Peek:
+class Probing:
     """Hands every block to ``inner``, and before the span asks ``at_entry`` who shall go on.
 
     The blocks before the span have run by then, once, whatever is decided.
