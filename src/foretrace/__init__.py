@@ -34,6 +34,7 @@ from foretrace.gate import RefreshRepay as RefreshRepay
 from foretrace.gate import SeaCache as SeaCache
 from foretrace.gate import SenCache as SenCache
 from foretrace.gate import Speculative as Speculative
+from foretrace.gate import StepModulation as StepModulation
 from foretrace.gate import TeaCache as TeaCache
 from foretrace.gate import Verifier as Verifier
 from foretrace.granularity import PerBlock as PerBlock
@@ -56,6 +57,7 @@ from foretrace.predictor import AdamsBashforth as AdamsBashforth
 from foretrace.predictor import AdamsMoulton as AdamsMoulton
 from foretrace.predictor import AdaptiveLagrange as AdaptiveLagrange
 from foretrace.predictor import Chebyshev as Chebyshev
+from foretrace.predictor import ChebyshevSums as ChebyshevSums
 from foretrace.predictor import DynamicModes as DynamicModes
 from foretrace.predictor import FlatBackward as FlatBackward
 from foretrace.predictor import FoCa as FoCa
@@ -96,6 +98,7 @@ __all__ = [
     "Centered",
     "Channels",
     "Chebyshev",
+    "ChebyshevSums",
     "ClampGain",
     "Corrected",
     "Counter",
@@ -136,6 +139,7 @@ __all__ = [
     "SoftLagrange",
     "Speculative",
     "Step",
+    "StepModulation",
     "Stride",
     "Taylor",
     "TeaCache",

@@ -76,6 +76,8 @@ def test_in_a_run() -> None:
 def test_settings_of_recipes() -> None:
     method = ft.load_method("error_estimate", max_computed=9, min_computed=3, longest_run=4)
     assert method.budget == ft.Budget(9, 3, 4)
+    capped = ft.load_method("sencache", longest=2, max_computed=9)
+    assert capped.budget == ft.Budget(most=9, longest=2), "a limit of the recipe's own stays"
     with pytest.raises(InvalidSetting, match="without a gate"):
         ft.load_method("fora", max_computed=9)
 

@@ -22,6 +22,8 @@ GATES = {
     "tea": (ft.TeaCache(0.0), ft.PerStack(store="residual")),
     "tea, sample": (ft.TeaCache(0.0, reduce="sample"), ft.PerStack(store="residual")),
     "tea, fitted": (ft.TeaCache(0.0, (1.0, 2.0, 0.1), (0.0, 0.5)), ft.PerStack()),
+    "modulation": (ft.StepModulation(0.0), ft.PerModel()),
+    "modulation, any": (ft.StepModulation(0.0, reduce="any"), ft.PerStack()),
     "first": (ft.FirstBlock(0.0), ft.PerStack(head=1, store="residual")),
     "first, any": (ft.FirstBlock(0.0, reduce="any"), ft.PerStack(head=1)),
     "first, max": (ft.FirstBlock(0.0, reduce="max"), ft.PerStack(head=2)),
@@ -29,7 +31,7 @@ GATES = {
 
 
 def at(gate: ft.Gate, value: float) -> ft.Gate:
-    name = "tolerance" if isinstance(gate, ft.ErrorEstimate) else "threshold"
+    name = "tolerance" if isinstance(gate, (ft.ErrorEstimate, ft.StepModulation)) else "threshold"
     return replace(gate, **{name: value})
 
 

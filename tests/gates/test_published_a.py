@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from foretrace.gate.mag_cache import resampled
 from foretrace.gate.mag_ratios import RATIOS
 from foretrace.gate.sea_cache import grid_of
 from foretrace.gate.spectrum import content
+from foretrace.offline.modulation import modulated
 from tiny import FAMILIES, sample
 
 STEPS = 8
@@ -130,6 +132,28 @@ def test_easycache_is_the_published_recursion(threshold: float) -> None:
         expected.append(i)
     assert decided(EasyCache(threshold), made, warmup=3) == expected
     assert 3 < len(expected) < len(made)
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 1.2, 2.0])
+def test_step_modulation_is_its_table_along_the_same_run(tolerance: float) -> None:
+    """The gate, which knows computed steps alone, and the rule run over a recording."""
+    made = signals(noises())
+    table = modulated([s.output[0] for s in made], tolerance, warmup=2)
+    assert decided(ft.StepModulation(tolerance), made, warmup=2) == list(table)
+    assert len({b - a for a, b in itertools.pairwise(table)}) > 1
+
+
+def test_step_modulation_over_samples() -> None:
+    """By the fastest of them with "max", by all together with "mean"."""
+    still, fast = torch.ones(1, 4, 2, 2), 1.4 ** torch.arange(8.0)
+    made = [
+        Signal(ft.Step(i, 0.0, 8), 1, still.expand(2, -1, -1, -1), output=(torch.cat((still, still * f)),))
+        for i, f in enumerate(fast.tolist())
+    ]
+    alone = [replace(s, output=(s.output[0][1:],), latent=s.latent[1:]) for s in made]
+    gate = ft.StepModulation(2.0)
+    assert decided(gate, [replace(s, over="max") for s in made], 2) == decided(gate, alone, 2) == [0, 1, 4, 7]
+    assert decided(gate, made, 2) == [0, 1, 5]
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 1.5])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import foretrace as ft
 from foretrace.errors import InvalidSetting
+from foretrace.gate.step_modulation import EPS, reach
 from foretrace.history import Step
-from foretrace.offline.modulation import EPS, change_rate, modulated, reach
+from foretrace.offline.modulation import change_rate, modulated
 from laws.test_partition import features
 from laws.test_predictors import forecast, grids
 
@@ -73,11 +74,10 @@ def test_the_computed_feature_itself_is_not_touched() -> None:
 
 @given(change=st.floats(1e-6, 10), tolerance=st.floats(0.01, 5), order=st.integers(1, 4))
 def test_the_reach_is_the_largest_within_the_tolerance(change: float, tolerance: float, order: int) -> None:
-    steps = reach(change, tolerance, order, longest=10**9)
+    steps = reach(change, tolerance, order)
     root = (change + EPS) ** (1 / (order + 1))
     assert steps * root <= tolerance * (1 + 1e-9)
     assert (steps + 1) * root > tolerance * (1 - 1e-9)
-    assert reach(change, tolerance, order, longest=3) == min(steps, 3)
 
 
 def test_change_rates() -> None:
@@ -106,6 +106,11 @@ def test_predit_has_the_parts_asked_for() -> None:
     assert ft.load_method("predit", corrector="forecast").predictor == ft.AdamsMoulton(2)
     assert ft.load_method("predit", corrector="history", change=0.2).predictor == ft.Corrected(AB2, 0.2)
     assert ft.load_method("predit", computed=(0, 1, 5)).schedule == ft.Mask((0, 1, 5))
+    method = ft.load_method("predit", tolerance=0.5, longest=4)
+    assert (method.gate, method.schedule) == (ft.StepModulation(0.5), ft.Window(3))
+    assert method.budget == ft.Budget(longest=4)
+    with pytest.raises(InvalidSetting, match="expected one of them"):
+        ft.load_method("predit", tolerance=0.5, computed=(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,11 @@ def test_predit_has_the_parts_asked_for() -> None:
         lambda: ft.Corrected(ft.FoCa()),
         lambda: ft.Corrected(AB2, -1.0),
         lambda: ft.load_method("predit", corrector="both"),
-        lambda: reach(0.1, -1.0),
-        lambda: reach(0.1, 1.0, order=0),
+        lambda: modulated([torch.ones(2)] * 9, -1.0),
+        lambda: modulated([torch.ones(2)] * 9, 1.0, order=0),
+        lambda: modulated([torch.ones(2)] * 9, 1.0, longest=-1),
+        lambda: ft.StepModulation(-1.0),
+        lambda: ft.StepModulation(1.0, order=0),
         lambda: modulated([torch.ones(2)], 1.0),
         lambda: modulated([torch.ones(2)] * 9, 1.0, warmup=1),
     ],

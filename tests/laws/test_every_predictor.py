@@ -30,7 +30,7 @@ THROUGH_NEWEST = [
     p
     for p in LINEAR
     if not (isinstance(p, ft.Hermite) and p.order > 1)  # H_2(0) is not zero, as documented
-    and not isinstance(p, ft.Centered)  # a ridge fit passes by its points
+    and not isinstance(p, (ft.Centered, ft.ChebyshevSums))  # a ridge fit passes by its points
 ]
 SUPERPOSING = [*TABLES, *(p for p in ROLLING if not isinstance(p, ft.Corrected)), *PAIRS[:2], PAIRS[3]]
 """All but those that decide by the features: an order, a rate, a correction, a trust."""

@@ -27,6 +27,7 @@ LINEAR = [
     ft.FlatBackward(),
     ft.MeanSlope(),
     ft.Centered(ft.Chebyshev(4, keep=5)),
+    ft.ChebyshevSums(2, share=0.7, centered=True),
     ft.Damped(ft.Lagrange(2), 0.5),
     ft.Damped(ft.Taylor(2), 0.9, rate=0.8),
     ft.Damped(ft.Lagrange(2), 1.0),
@@ -36,7 +37,11 @@ LINEAR = [
     ft.Warped(ft.Lagrange(2)),
     ft.ByStep((ft.Lagrange(1), ft.Lagrange(3)), (0, 1, 1, 0)),
 ]
-BIASED = [ft.Chebyshev(4, keep=5), ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5)]
+BIASED = [
+    ft.Chebyshev(4, keep=5),
+    ft.Blend(ft.Chebyshev(2, keep=4), ft.Lagrange(1), 0.5),
+    ft.ChebyshevSums(2),
+]
 ROLLING = [
     *(ft.FoCa(lam) for lam in (0.0, 0.5, 1.0)),
     ft.FoCaBDF2(),

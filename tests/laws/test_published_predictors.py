@@ -92,7 +92,7 @@ def test_spectrums_ridge_shrinks_constants_as_documented(flex: float, shortest: 
     sums = []
     for t in sorted(set(range(50)) - set(table)):
         times = [float(i) for i in table if i < t][::-1]
-        sums.append(sum(ft.Chebyshev(4).weights(times, t)))
+        sums.append(sum(ft.ChebyshevSums(4).weights(times, t)))
         assert sum(ft.Centered(ft.Chebyshev(4)).weights(times, t)) == pytest.approx(1.0)
     assert min(sums) == pytest.approx(shortest, abs=0.005)
     assert max(sums) < 0.97
@@ -116,6 +116,47 @@ def test_chebyshev_weights_are_the_ridge_fit(seed: int, ridge: float) -> None:
     fitted = np.polynomial.chebyshev.chebvander(np.array([2 * target / 50 - 1]), 4)[0] @ coefficients
     weights = np.array(ft.Chebyshev(4, ridge).weights(list(times), target))
     assert weights @ features == pytest.approx(fitted, rel=1e-8, abs=1e-8)
+
+
+@given(
+    seed=st.integers(0, 99),
+    count=st.integers(1, 12),
+    share=st.sampled_from([0.0, 0.5, 1.0]),
+    centered=st.booleans(),
+)
+def test_sums_give_the_fit_to_all_features(seed: int, count: int, share: float, centered: bool) -> None:
+    """Without keeping them: the forecast is that of the table of weights, and so is the published table."""
+    rng = np.random.default_rng(seed)
+    indices, target = sorted(rng.choice(48, count, replace=False).tolist()), 50
+    features = list(torch.randn(count, 2, 3, generator=torch.Generator().manual_seed(seed)).double())
+    sums = ft.ChebyshevSums(4, 0.1, share=share, centered=centered)
+    fit: ft.LinearPredictor = ft.Chebyshev(4, 0.1, keep=count)
+    if centered:
+        fit = ft.Centered(fit)  # pyright: ignore[reportAssignmentType]  (its linear form is one)
+    table = ft.Blend(fit, ft.Lagrange(1), share)
+    times = [float(i) for i in reversed(indices)]
+    assert sums.weights(times, target) == pytest.approx(table.weights(times, target))  # pyright: ignore
+    state = sums.init()
+    for index, feature in zip(indices, features, strict=True):
+        state = sums.commit(state, Step(index), (feature,))
+    expected = sum(w * x for w, x in zip(sums.weights(times, target), reversed(features), strict=True))
+    torch.testing.assert_close(sums.predict(state, Step(target))[0], expected)
+    kept = 5 + (1 if share == 1.0 else min(2, count))
+    assert sums.nbytes(state) == kept * features[0].nbytes
+
+
+def test_sums_are_kept_in_single_precision() -> None:
+    sums, features = ft.ChebyshevSums(2), torch.randn(6, 2, 3).bfloat16()
+    state = sums.init(torch.float16)
+    for index, feature in enumerate(features):
+        state = sums.commit(state, Step(index), (feature,))
+    assert {x.dtype for s in state.sums for x in s} == {torch.float32}
+    weights = sums.weights(range(5, -1, -1), 7.0)
+    exact = sum(w * x.double() for w, x in zip(weights, features.flip(0), strict=True))
+    assert isinstance(exact, torch.Tensor)
+    forecast = sums.predict(state, Step(7))[0]
+    assert forecast.dtype == torch.bfloat16
+    torch.testing.assert_close(forecast, exact.bfloat16())
 
 
 def test_adams_bashforth_coefficients() -> None:
@@ -267,6 +308,8 @@ def test_convergence_order_on_a_linear_ode() -> None:
         lambda: ft.AdamsBashforth(0),
         lambda: ft.Chebyshev(-1),
         lambda: ft.Chebyshev(ridge=0.0),
+        lambda: ft.ChebyshevSums(ridge=0.0),
+        lambda: ft.ChebyshevSums(share=1.5),
         lambda: ft.FoCa(1.5),
         lambda: ft.ByStep((ft.FoCa(),), (0,)),
         lambda: ft.Damped(3),

@@ -34,7 +34,7 @@ def weight_table(method: Method, steps: int) -> Table:
     for t in range(steps):
         if t in computed:
             continue
-        times = [float(i) for i in reversed(computed) if i < t][: predictor.points]
+        times = predictor.weighed([float(i) for i in reversed(computed) if i < t])
         weights = predictor.weights(times, float(t))
         table.add_row(
             str(t),

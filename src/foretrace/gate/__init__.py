@@ -16,5 +16,6 @@ from foretrace.gate.refresh_repay import RefreshRepay as RefreshRepay
 from foretrace.gate.sea_cache import SeaCache as SeaCache
 from foretrace.gate.sen_cache import SenCache as SenCache
 from foretrace.gate.speculative import Speculative as Speculative
+from foretrace.gate.step_modulation import StepModulation as StepModulation
 from foretrace.gate.teacache import TeaCache as TeaCache
 from foretrace.gate.verifier import Verifier as Verifier

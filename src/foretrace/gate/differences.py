@@ -53,10 +53,10 @@ def push(state: Differences, time: float, feature: Feature, keep: int) -> Differ
     newest = [x.detach() for x in feature]
     rows = [_dot(newest, newest)]
     if old.features:
-        step = [_wide(a) - _wide(b) for a, b in zip(newest, old.features[0], strict=True)]
+        step = [wide(a) - wide(b) for a, b in zip(newest, old.features[0], strict=True)]
         rows.append(_dot(step, step))
         for near, far in zip(old.features, old.features[1:], strict=False):
-            rows.append(_dot(step, [_wide(a) - _wide(b) for a, b in zip(near, far, strict=True)]))
+            rows.append(_dot(step, [wide(a) - wide(b) for a, b in zip(near, far, strict=True)]))
     coming = HostCopy(torch.stack(rows)[None])
     gone = old.times[keep - 1 :] + state.older
     return Differences(old.push(time, feature, keep), state.gram, state.norm, gone[:1], coming)
@@ -85,9 +85,10 @@ def _grown(gram: Gram, row: list[float]) -> Gram:
 
 
 def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    parts = (torch.linalg.vecdot(_wide(x).flatten(), _wide(y).flatten()) for x, y in zip(a, b, strict=True))
+    parts = (torch.linalg.vecdot(wide(x).flatten(), wide(y).flatten()) for x, y in zip(a, b, strict=True))
     return torch.stack(tuple(parts)).sum()
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
+    """``x`` in the highest precision of its device."""
     return x.float() if x.device.type == "mps" else x.double()  # Apple's GPUs have no float64

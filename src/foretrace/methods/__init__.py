@@ -82,7 +82,10 @@ def load_method(name: str, **settings: Setting) -> Method:
         if settings.get(common) is not None:
             method = dataclasses.replace(method, **{common: settings[common]})
     limits = {LIMITS[k]: v for k, v in settings.items() if k in LIMITS and v is not None}
-    return dataclasses.replace(method, budget=Budget(**limits)) if limits else method  # type: ignore[arg-type]
+    if not limits:
+        return method
+    budget = dataclasses.replace(method.budget or Budget(), **limits)  # a limit of the recipe's own stays
+    return dataclasses.replace(method, budget=budget)
 
 
 def citation(method: str | Method) -> str:

@@ -5,17 +5,16 @@
 After publication the release blends it with a straight line, `share` of Chebyshev and the rest of the line.
 The ridge also shrinks constants, by 9 to 15 % on average on the released schedules, which the LayerNorm after
 the paper's site (the stack's output) hides. `centered` fits the differences to the newest feature instead, as
-any other site needs. The release has 50 steps built in (`span`) and keeps all points, here the
-newest 16. Its fit runs in bf16 coefficients, which add 0.25 % of error by themselves and are not followed.
+any other site needs. The release has 50 steps built in (`span`). It keeps all features; here their M + 1 sums
+and the two newest are kept, which gives the same fit (`predictor/chebyshev_sums.py`). Its coefficients are
+in bf16, which adds 0.25 % of error by itself and is not followed.
 """
 
 from __future__ import annotations
 
-from foretrace.combinator.blend import Blend
-from foretrace.combinator.centered import Centered
 from foretrace.granularity import PerStack
 from foretrace.method import Method
-from foretrace.predictor import Chebyshev, Lagrange
+from foretrace.predictor import ChebyshevSums
 from foretrace.schedule import Growing
 
 CITATION = """
@@ -41,6 +40,5 @@ def spectrum(
     span: float = 50.0,
 ) -> Method:
     """`flex` 0.75 computes 14 of 50 steps, 3 computes 10; `share=1` is the paper's pure Chebyshev form."""
-    fit = Chebyshev(degree, ridge, span=span)
-    forecast = Blend(Centered(fit) if centered else fit, Lagrange(1), share)
-    return Method(Growing(warmup, window, flex), forecast, PerStack())
+    fit = ChebyshevSums(degree, ridge, span, share, centered)
+    return Method(Growing(warmup, window, flex), fit, PerStack())

@@ -1,14 +1,8 @@
-"""How far a forecast may reach, from how fast the feature changes (PrediT's step modulation).
+"""The steps that PrediT's step modulation computes along a recorded run, as a table for a schedule.
 
-A multistep forecast of order p has a local error of order p + 1 in the horizon, so the reach that keeps it
-within a tolerance falls with the (p + 1)-th root of the change rate (arXiv:2602.18093; secondary source):
-
-    J = floor(tolerance / (delta + eps)^{1/(p+1)}),      delta = |F_1 - F_2| / (|F_2| (t_1 - t_2)).
-
-The published rule measures delta while sampling and so decides *when* to compute from the features, which a
-schedule cannot: that is a gate. Here the rule is run over the recorded features of an uncached run, and the
-steps it computes become a `Mask`. Not public, and read so: J counts forecasts, and the step
-after them is computed; the norm is Euclidean over the whole feature; distances are steps.
+The rule itself is a gate, which measures the change rate while sampling (`gate/step_modulation.py`). Here it
+is run over the features of an uncached run. The steps it computes become a `Mask`: the same for every sample,
+and nothing to decide while sampling.
 """
 
 from __future__ import annotations
@@ -20,17 +14,7 @@ from torch import Tensor
 
 from foretrace.checks import at_least, between
 from foretrace.errors import InvalidSetting
-
-EPS = 1e-8
-"""Keeps the reach of a feature that stands still finite; `longest` bounds it long before."""
-
-
-def reach(change: float, tolerance: float, order: int = 2, longest: int = 8) -> int:
-    """J, the number of steps that may be forecast after one with the change rate ``change``."""
-    between("tolerance", tolerance, 0.0, 1e6)
-    at_least("order", order, 1)
-    at_least("longest", longest, 0)
-    return min(int(tolerance / (change + EPS) ** (1 / (order + 1))), longest)
+from foretrace.gate.step_modulation import reach
 
 
 def change_rate(newest: Tensor, before: Tensor, gap: float) -> float:
@@ -46,6 +30,9 @@ def modulated(
 
     ``warmup`` steps are computed first. Pass the result on as ``Mask(...)``, for runs of the same length.
     """
+    between("tolerance", tolerance, 0.0, 1e6)
+    at_least("order", order, 1)
+    at_least("longest", longest, 0)
     at_least("warmup", warmup, 2)
     if len(features) < warmup:
         raise InvalidSetting(
@@ -56,7 +43,7 @@ def modulated(
     while True:
         newest, before = computed[-1], computed[-2]
         change = change_rate(features[newest], features[before], newest - before)
-        following = newest + 1 + reach(change, tolerance, order, longest)
+        following = newest + 1 + int(min(reach(change, tolerance, order), longest))
         if following >= len(features):
             return tuple(computed)
         computed.append(following)

@@ -5,6 +5,7 @@ from foretrace.predictor.aligned import Aligned as Aligned
 from foretrace.predictor.base import LinearPredictor as LinearPredictor
 from foretrace.predictor.base import Predictor as Predictor
 from foretrace.predictor.chebyshev import Chebyshev as Chebyshev
+from foretrace.predictor.chebyshev_sums import ChebyshevSums as ChebyshevSums
 from foretrace.predictor.dmd import DynamicModes as DynamicModes
 from foretrace.predictor.foca import FoCa as FoCa
 from foretrace.predictor.foca_bdf2 import FoCaBDF2 as FoCaBDF2

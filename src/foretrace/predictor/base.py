@@ -76,6 +76,10 @@ class LinearPredictor(Predictor):
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """The weights of the points at ``times`` (newest first) in the forecast at ``t``."""
 
+    def weighed(self, times: Sequence[float]) -> tuple[float, ...]:
+        """Of ``times`` (newest first) those of the features that a forecast is made of."""
+        return tuple(times[: self.points])
+
     def gain(self, times: Sequence[float], t: float) -> float:
         """``sum_i |w_i|``: the factor by which rounding and noise of the points are multiplied."""
         return sum(abs(w) for w in self.weights(times, t))

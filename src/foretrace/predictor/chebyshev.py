@@ -6,7 +6,8 @@ With ``phi(t) = (T_0(tau)..T_M(tau))``, ``tau = 2 t / span - 1``, Phi the rows `
 
 so the weights of the points are ``phi(t) (Phi^T Phi + ridge I)^{-1} Phi^T`` (arXiv:2603.01623). The ridge
 penalises ``T_0`` too, so they do not sum to one: a constant is shrunk by 5 to 35 % on the released schedule.
-Fitting the differences to the newest point instead repairs that (`Centered`).
+Fitting the differences to the newest point instead repairs that (`Centered`). All points at once, in less
+memory: `chebyshev_sums.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretrace.checks import at_least, between
 from foretrace.predictor.base import LinearPredictor
@@ -29,7 +31,7 @@ class Chebyshev(LinearPredictor):
 
     degree: int = 4
     ridge: float = 0.1
-    keep: int = 16
+    keep: int = 8
     span: float = 50.0
 
     def __post_init__(self) -> None:
@@ -55,8 +57,20 @@ class Chebyshev(LinearPredictor):
 
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the module."""
-        basis = np.polynomial.chebyshev.chebvander
-        nodes = basis(2 * np.asarray(times, dtype=np.float64) / self.span - 1, self.degree)
-        target = basis(np.asarray([2 * t / self.span - 1]), self.degree)[0]
-        normal = nodes.T @ nodes + self.ridge * np.eye(self.degree + 1)
-        return tuple((target @ np.linalg.solve(normal, nodes.T)).tolist())
+        nodes, solved = ridge_fit(times, t, self.degree, self.ridge, self.span)
+        return tuple((nodes @ solved).tolist())
+
+
+def polynomials(times: Sequence[float], degree: int, span: float) -> NDArray[np.float64]:
+    """``T_0..T_degree`` at each of ``times``, shape (times, degree + 1)."""
+    taus = 2 * np.asarray(times, dtype=np.float64) / span - 1
+    return np.asarray(np.polynomial.chebyshev.chebvander(taus, degree), dtype=np.float64)
+
+
+def ridge_fit(
+    times: Sequence[float], t: float, degree: int, ridge: float, span: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``Phi`` of shape (times, degree + 1), and ``(Phi^T Phi + ridge I)^{-1} phi(t)``."""
+    nodes = polynomials(times, degree, span)
+    normal = nodes.T @ nodes + ridge * np.eye(degree + 1)
+    return nodes, np.linalg.solve(normal, polynomials([t], degree, span)[0])
