@@ -20,7 +20,7 @@ PREDICTORS: dict[str, ft.Predictor] = {
     "chebyshev": ft.ChebyshevSums(),
     "chebyshev centred": ft.ChebyshevSums(centered=True),
     "chebyshev and line": ft.ChebyshevSums(share=0.5),
-    "chebyshev, newest 8": ft.Chebyshev(),
+    "chebyshev, newest 6": ft.Chebyshev(),
     "foca literal": ft.FoCa(1.0),
     "foca damped": ft.FoCa(0.5),
     "foca bdf2": ft.FoCaBDF2(),

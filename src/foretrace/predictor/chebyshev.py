@@ -31,7 +31,7 @@ class Chebyshev(LinearPredictor):
 
     degree: int = 4
     ridge: float = 0.1
-    keep: int = 8
+    keep: int = 6
     span: float = 50.0
 
     def __post_init__(self) -> None:
