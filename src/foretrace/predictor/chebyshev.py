@@ -71,6 +71,7 @@ def ridge_fit(
     times: Sequence[float], t: float, degree: int, ridge: float, span: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``Phi`` of shape (times, degree + 1), and ``(Phi^T Phi + ridge I)^{-1} phi(t)``."""
-    nodes = polynomials(times, degree, span)
+    *rows, target = polynomials([*times, t], degree, span)
+    nodes = np.asarray(rows)
     normal = nodes.T @ nodes + ridge * np.eye(degree + 1)
-    return nodes, np.linalg.solve(normal, polynomials([t], degree, span)[0])
+    return nodes, np.linalg.solve(normal, target)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
 from foretrace.checks import between
@@ -118,7 +119,6 @@ class ChebyshevSums(LinearPredictor):
 
     def predict(self, state: Any, step: Step) -> Feature:
         """One weighted sum over the sums and the newest features."""
-        self.finite_weights(state.times, step.time)
         weights = _weights_of_sums(self, state.times, step.time)
         kept = (*state.sums, *state.points.features)
         return tuple(
@@ -139,7 +139,9 @@ class ChebyshevSums(LinearPredictor):
 
 @lru_cache(maxsize=64)  # a step has one time, and a model many branches and streams
 def _weights_of_sums(fit: ChebyshevSums, times: tuple[float, ...], t: float) -> tuple[float, ...]:
-    """The weights of ``S_0..S_M`` and of the newest features."""
+    """The weights of ``S_0..S_M`` and of the newest features. Raises `NonFinite` as the others do."""
     nodes, solved = ridge_fit(times, t, fit.degree, fit.ridge, fit.span)
+    if not np.isfinite(solved).all():
+        fit.finite_weights(times, t)
     newest = fit._newest(times, t, float((nodes @ solved).sum()))
     return (*(fit.share * solved).tolist(), *newest)
