@@ -1,4 +1,4 @@
-"""Linear layers of other classes: torch's own dynamic quantisation, and integer weights with a scale."""
+"""Linear layers of other classes: integer weights by torch, torchao, bitsandbytes and by hand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from conditions.common import SITES, check_laws, flux, same, skipping
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:torch.*quantize.*:UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao.*"),
 ]
 
 
@@ -42,7 +43,27 @@ def dynamic(model: nn.Module) -> None:
     torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8, inplace=True)
 
 
-@pytest.mark.parametrize("way", [weight_only, dynamic], ids=lambda f: f.__name__)
+def torchao(model: nn.Module) -> None:
+    """Weights become tensors of a class of torchao's own."""
+    quantization = pytest.importorskip("torchao.quantization")
+    quantization.quantize_(model, quantization.Int8WeightOnlyConfig())
+
+
+def bitsandbytes(model: nn.Module) -> None:
+    """Weights of four bits in blocks, whose statistics lie beside them."""
+    bnb = pytest.importorskip("bitsandbytes").nn
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear:
+                sizes = child.in_features, child.out_features, child.bias is not None
+                layer = bnb.Linear4bit(*sizes, compute_dtype=torch.float32, quant_type="nf4")
+                weight = child.weight.detach().clone()
+                layer.weight = bnb.Params4bit(weight, requires_grad=False, quant_type="nf4", module=layer)
+                layer.bias = child.bias
+                setattr(parent, name, layer.to("cpu"))
+
+
+@pytest.mark.parametrize("way", [weight_only, dynamic, torchao, bitsandbytes], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("granularity", SITES, ids=str)
 def test_quantised_before_attaching(granularity: ft.Granularity, way: Any) -> None:
     pipe, call = flux()

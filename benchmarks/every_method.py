@@ -1,0 +1,215 @@
+"""Writes the bench of every method and peer at about 18, 14, 11 and 8 of 50 computed steps, as one TOML file.
+
+Static methods get the intervals that compute so many steps. A gate's threshold is found by bisection on
+other noises than those of the bench, at the bench's batch; what a gate or a tuned schedule needs to know of
+the model is measured on those noises too, and kept as profiles. Peers with the rule of one of our gates get
+its thresholds. Run, then bench, then draw:
+    python benchmarks/every_method.py --out every-method
+    foretrace bench every-method/bench.toml
+    foretrace report every-method/bench.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from task_table import SEARCH_SEED
+
+import foretrace as ft
+from foretrace.demo.tasks import Task, load_task
+from foretrace.offline.progress import console
+from foretrace.offline.proposal import uniform
+
+COUNTS = (18, 14, 11, 8)
+INTERVALS = (3, 4, 5, 7)
+STRIDES: dict[str, dict[str, Any]] = {
+    "fora": {},
+    "tracache": {"order": 4},
+    "tracache, output": {"order": 4, "granularity": "model"},
+    "tracache_soft": {"granularity": "model"},
+    "taylorseer": {"order": 4, "warmup": 2},
+    "taylorseer_newton": {"order": 2, "warmup": 2},
+    "foca": {"warmup": 2},
+    "hicache": {"warmup": 2},
+    "abcache": {},
+    "resilphase": {"order": 4, "warmup": 2},
+    "freqca": {},
+    "predit": {},
+    "dmd": {},
+    "featfix": {"warmup": 2},
+    "racer": {},
+}
+"""Methods with an interval, with what their papers set on DiT."""
+KNOBS: dict[str, tuple[str, dict[str, Any]]] = {
+    "error_estimate": ("tolerance", {}),
+    "error_estimate, order 2": ("tolerance", {"order": 2}),
+    "teacache": ("threshold", {}),
+    "firstblock": ("threshold", {}),
+    "easycache": ("threshold", {}),
+    "seacache": ("threshold", {}),
+    "dicache": ("threshold", {}),
+    "cg_taylor": ("threshold", {}),
+    "bwcache": ("threshold", {}),
+    "foresight": ("strength", {}),
+    "speca": ("threshold", {}),
+    "predit, step modulation": ("tolerance", {"longest": 12}),
+}
+"""Methods that decide at run time, and the setting that says how often they compute."""
+FITTED = {"error_estimate": "tolerance", "magcache": "threshold", "sencache": "threshold"}
+"""Gates that a profile tells what they must know of the model."""
+PEERS = ("firstblock", "seacache", "magcache")
+"""Gates whose thresholds mean the same in diffusers."""
+
+
+def calls_of(task: Task, batch: int, count: int) -> list[dict[str, Any]]:
+    """``count`` calls of ``batch`` samples of the search's noises."""
+    return [task.arguments(range(i * batch, (i + 1) * batch), SEARCH_SEED, task.steps) for i in range(count)]
+
+
+def knob(task: Task, make: Callable[[float], ft.Method], count: int, batch: int, rounds: int = 8) -> float:
+    """The value at which about ``count`` steps are computed, by bisection of its logarithm."""
+    low, high, found = math.log(1e-5), math.log(1e2), (math.inf, 0.0)
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        with ft.accelerate(task.pipe, make(math.exp(middle))) as run:
+            task.draw(calls_of(task, batch, 1)[0])
+        computed = len(run.report.computed)
+        found = min(found, (abs(computed - count), float(f"{math.exp(middle):.3g}")))
+        if computed == count:
+            break
+        low, high = (middle, high) if computed > count else (low, middle)
+    return found[1]
+
+
+def of_recipe(name: str, settings: dict[str, Any], setting: str, value: float) -> ft.Method:
+    """The recipe with ``setting`` at ``value``."""
+    return ft.load_method(name, **settings, **{setting: value})
+
+
+def of_gate(method: ft.Method, free: dict[str, Any], setting: str, value: float) -> ft.Method:
+    """``method`` with ``setting`` of its gate at ``value``, and the settings ``free``."""
+    assert method.gate is not None
+    return dataclasses.replace(method, gate=dataclasses.replace(method.gate, **{setting: value}, **free))
+
+
+def gates(task: Task, batch: int) -> list[dict[str, Any]]:
+    """A row for every gate and count."""
+    rows: list[dict[str, Any]] = []
+    for label, (name, settings) in KNOBS.items():
+        recipe = label.split(",")[0]
+        make = functools.partial(of_recipe, recipe, settings, name)
+        for count in COUNTS:
+            value = knob(task, make, count, batch)
+            rows.append({"name": recipe, "settings": {**settings, name: value}, "gate": label, "at": count})
+            print(f"{label}: {name} {value:g} for {count} steps", flush=True)
+    return rows
+
+
+def fitted(task: Task, batch: int, folder: Path) -> list[dict[str, Any]]:
+    """A profile for every gate that must be fitted, and count."""
+    rows = []
+    for name, setting in FITTED.items():
+        profile = ft.fit(task.pipe, name, calls_of(task, 2, 6), progress=console, force=True)
+        free = {"early": None} if name == "sencache" else {}
+        make = functools.partial(of_gate, profile.method, free, setting)
+        for count in COUNTS:
+            value = knob(task, make, count, batch)
+            path = folder / f"{name}-{count}.safetensors"
+            dataclasses.replace(profile, method=make(value)).save(path)
+            rows.append({"profile": str(path), "label": f"{name}, fitted: {setting}={value:g}", "gate": name})
+            print(f"{name}, fitted: {setting} {value:g} for {count} steps", flush=True)
+    return rows
+
+
+def schedules(task: Task, minutes: float, folder: Path) -> list[dict[str, Any]]:
+    """Tuned schedules, and a parabola on evenly spread steps."""
+    rows = []
+    for count in COUNTS:
+        profile = ft.tune(
+            task.pipe, calls_of(task, 6, 3), computed_steps=count, minutes=minutes, progress=console
+        )
+        spread = ft.Method(ft.Mask(uniform(task.steps, count)), ft.Lagrange(2))
+        for label, method in (("tuned", profile.method), ("spread evenly, Lagrange 2", spread)):
+            path = folder / f"{label.split()[0]}-{count}.safetensors"
+            dataclasses.replace(profile, method=method, measured={}).save(path)
+            rows.append({"profile": str(path), "label": f"{label}: {count} steps"})
+    return rows
+
+
+def strides() -> list[dict[str, Any]]:
+    """A row for every method with an interval, and Spectrum at the growth that computes so many."""
+    rows: list[dict[str, Any]] = [
+        {"name": label.split(",")[0], "settings": {"interval": k, **settings}}
+        for label, settings in STRIDES.items()
+        for k in INTERVALS
+    ]
+    for count in COUNTS:
+        flex = min(
+            (round(0.05 * i, 2) for i in range(1, 120)),
+            key=lambda flex: (abs(len(ft.Growing(flex=flex).table(50)) - count), flex),
+        )
+        rows.append({"name": "spectrum", "settings": {"flex": flex}})
+    rows += [{"name": "adacache", "settings": {"codebook": book}} for book in ("slow", "fast")]
+    return rows
+
+
+def peers(rows: list[dict[str, Any]]) -> list[str]:
+    """The peers at the same intervals and thresholds."""
+    seer = "diffusers-taylorseer:identifiers=attn+ff,disable_cache_before_step=2,max_order=1"
+    named = [f"{seer},cache_interval={k}" for k in INTERVALS]
+    for row in rows:
+        threshold = row.get("settings", {}).get("threshold")
+        if row.get("gate") == "firstblock":
+            named.append(f"diffusers-fbc:threshold={threshold}")
+            ours = f"residual_diff_threshold={threshold},max_warmup_steps=2,Fn_compute_blocks=1"
+            named += [f"cache-dit:{ours}", f"cache-dit:{ours},taylorseer_order=1"]
+        if row.get("gate") == "seacache":
+            named.append(f"diffusers-seacache:threshold={threshold}")
+        if row.get("gate") == "magcache":
+            named.append(f"diffusers-magcache:threshold={row['label'].split('=')[1]},max_skip_steps=3")
+    return [*dict.fromkeys(named), "diffusers-pab", "diffusers-fastercache"]
+
+
+def toml(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The bench as TOML, whose strings, numbers and lists are those of JSON."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in head.items()]
+    for row in rows:
+        lines.append("\n[[methods]]")
+        kept = {key: value for key, value in row.items() if key in ("name", "profile", "label")}
+        lines += [f"{key} = {json.dumps(value)}" for key, value in kept.items()]
+        if row.get("settings"):
+            pairs = ", ".join(f"{key} = {json.dumps(value)}" for key, value in row["settings"].items())
+            lines.append(f"settings = {{ {pairs} }}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the bench of every method and peer.")
+    parser.add_argument("--model", default="shapes-dit")
+    parser.add_argument("--samples", type=int, default=96)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=1.0, help="For each tuned schedule.")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    task = load_task(args.model)
+    rows = [*strides(), *gates(task, args.batch), *fitted(task, args.batch, args.out)]
+    rows += schedules(task, args.minutes, args.out)
+    spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
+    rows = list(spelled.values())  # two counts may have led to one threshold
+    head = {"model": args.model, "samples": args.samples, "batch": args.batch, "rounds": args.rounds,
+            "reference": "other-seeds", "out": str(args.out), "peers": peers(rows)}  # fmt: skip
+    (args.out / "bench.toml").write_text(toml(head, rows))
+    print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(head['peers'])} of peers")
+
+
+if __name__ == "__main__":
+    main()
