@@ -1,8 +1,4 @@
-"""Weights that change between runs: low-rank adapters put on, scaled, exchanged, fused and taken off.
-
-Adapters of the peft package replace linear layers below a block by layers that hold the old one. The class
-here does the same, so that the suite needs no peft.
-"""
+"""Adapters as people load them: LoRA weights by diffusers and peft, on a pipeline that is attached."""
 
 from __future__ import annotations
 
@@ -13,127 +9,98 @@ import torch
 from torch import Tensor, nn
 
 import foretrace as ft
-from conditions.common import SITES, Call, check_laws, flux, same, skipping
+from conditions.common import SITES, check_laws, flux, same, skipping
+from foretrace.granularity import Granularity
 from foretrace.runtime.tap import Tap
 from runtime.test_laws import snapshot
 
-TARGETS = ("to_q", "to_v", "proj_out")
+pytest.importorskip("peft")
+pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")
+TARGETS = ("attn.to_q", "attn.to_v", "ff.net.2", "proj_mlp")
 
 
-class LowRank(nn.Module):
-    """A linear layer plus a scaled product of two thin ones."""
-
-    def __init__(self, base_layer: nn.Linear, seed: int) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.base_layer, self.scale = base_layer, 1.0
-        self.down = nn.Parameter(torch.randn(2, base_layer.in_features, generator=generator) * 0.3)
-        self.up = nn.Parameter(torch.randn(base_layer.out_features, 2, generator=generator) * 0.3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.base_layer(x) + self.scale * (x @ self.down.T @ self.up.T)
-
-
-def _places(model: nn.Module, kind: type) -> list[tuple[nn.Module, str, Any]]:
-    """Found by name as peft does, through whatever stands in for the blocks."""
-    return [
-        (model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], child)
-        for path, child in model.named_modules()
-        if path.rpartition(".")[2] in TARGETS and isinstance(child, kind)
-    ]
+def lora(model: nn.Module, seed: int) -> dict[str, Tensor]:
+    """The file of an adapter of rank two, in diffusers' format."""
+    generator, weights = torch.Generator().manual_seed(seed), {}
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Linear) and name.endswith(TARGETS):
+            sizes = {"lora_A": (2, layer.in_features), "lora_B": (layer.out_features, 2)}
+            for part, size in sizes.items():
+                key = f"transformer.{name}.{part}.weight"
+                weights[key] = 0.5 * torch.randn(size, generator=generator)
+    assert len(weights) >= 12
+    return weights
 
 
-def load(model: nn.Module, seed: int) -> None:
-    places = _places(model, nn.Linear)
-    assert len(places) >= 6
-    for i, (parent, name, child) in enumerate(places):
-        setattr(parent, name, LowRank(child, 100 * seed + i))
-
-
-def rescale(model: nn.Module, scale: float) -> None:
-    for _, _, layer in _places(model, LowRank):
-        layer.scale = scale
-
-
-@torch.no_grad()
-def fuse(model: nn.Module, sign: float = 1.0) -> None:
-    for _, _, layer in _places(model, LowRank):
-        layer.base_layer.weight += sign * layer.scale * layer.up @ layer.down
-
-
-def unload(model: nn.Module) -> None:
-    for parent, name, layer in _places(model, LowRank):
-        setattr(parent, name, layer.base_layer)
-
-
-def fresh(seed: int | None, granularity: ft.Granularity, scale: float = 1.0) -> Any:
-    """What a pipeline gives that got the adapter before it was attached."""
+def fresh(granularity: Granularity, adapters: dict[str, float]) -> Any:
+    """What a pipeline gives that got the adapters before it was attached."""
     pipe, call = flux()
-    if seed is not None:
-        load(pipe.transformer, seed)
-        rescale(pipe.transformer, scale)
+    files = {name: lora(pipe.transformer, int(name[-1])) for name in adapters}
+    for name, weights in files.items():
+        pipe.load_lora_weights(weights, adapter_name=name)
+    if adapters:
+        pipe.set_adapters(list(adapters), list(adapters.values()))
     with ft.accelerate(pipe, skipping(granularity)):
         return call()
 
 
-@pytest.fixture
-def built() -> tuple[Any, Call]:
-    return flux()
-
-
 @pytest.mark.parametrize("granularity", SITES, ids=str)
-def test_loaded_before_attaching(built: tuple[Any, Call], granularity: ft.Granularity) -> None:
-    pipe, call = built
-    load(pipe.transformer, 1)
+def test_loaded_before_attaching(granularity: Granularity) -> None:
+    pipe, call = flux()
+    plain = call()
+    pipe.load_lora_weights(lora(pipe.transformer, 1), adapter_name="one1")
+    assert not same(call(), plain)
     check_laws(pipe, call, granularity)
 
 
 @pytest.mark.parametrize("granularity", SITES, ids=str)
-def test_loaded_switched_and_unloaded_while_attached(
-    built: tuple[Any, Call], granularity: ft.Granularity
-) -> None:
-    """Each run equals that of a pipeline which was never attached with other weights."""
-    pipe, call = built
-    model = pipe.transformer
-    plain = call()
-    before = snapshot(model)
+def test_loaded_switched_mixed_and_unloaded_while_attached(granularity: Granularity) -> None:
+    """Each run equals that of a pipeline that had these adapters from the beginning."""
+    pipe, call = flux()
+    plain, before = call(), snapshot(pipe.transformer)[0]
+    files = {name: lora(pipe.transformer, int(name[-1])) for name in ("one1", "two2")}
     with ft.accelerate(pipe, skipping(granularity)) as run:
-        assert same(call(), fresh(None, granularity))
-        for seed in (1, 2):
-            load(model, seed)
-            assert same(call(), fresh(seed, granularity))
+        for name, weights in files.items():
+            pipe.load_lora_weights(weights, adapter_name=name)
+        for chosen in ({"one1": 1.0}, {"two2": 0.3}, {"one1": 0.7, "two2": 0.5}):
+            pipe.set_adapters(list(chosen), list(chosen.values()))
+            assert same(call(), fresh(granularity, chosen))
             assert run.report.skipped
-            rescale(model, 0.3)
-            assert same(call(), fresh(seed, granularity, 0.3))
-            unload(model)
-        assert same(call(), fresh(None, granularity))
-    assert snapshot(model) == before
+        pipe.disable_lora()
+        without = call()
+        pipe.enable_lora()
+        pipe.unload_lora_weights()
+        assert same(call(), without)
+        assert same(without, fresh(granularity, {}))
+    assert snapshot(pipe.transformer)[0] == before, "a module was exchanged for good"
     assert same(call(), plain)
 
 
 @pytest.mark.parametrize("granularity", SITES, ids=str)
-def test_loaded_while_attached_and_kept_after(built: tuple[Any, Call], granularity: ft.Granularity) -> None:
-    pipe, call = built
-    model = pipe.transformer
-    handle = ft.attach(pipe, skipping(granularity))
-    call()
-    load(model, 1)
-    handle.detach()
-    assert _places(model, LowRank)
-    assert not any(isinstance(module, Tap) for module in model.modules())
-    other, other_call = flux()
-    load(other.transformer, 1)
-    assert same(call(), other_call())
+def test_fused_and_unfused_while_attached(granularity: Granularity) -> None:
+    pipe, call = flux()
+    weights = lora(pipe.transformer, 1)
+    with ft.accelerate(pipe, skipping(granularity)):
+        plain = call()
+        pipe.load_lora_weights(weights, adapter_name="one1")
+        loaded = call()
+        pipe.fuse_lora()
+        torch.testing.assert_close(torch.tensor(call()), torch.tensor(loaded), rtol=1e-3, atol=1e-3)
+        pipe.unfuse_lora()
+        pipe.unload_lora_weights()
+        torch.testing.assert_close(torch.tensor(call()), torch.tensor(plain), rtol=1e-3, atol=1e-3)
+        assert not same(loaded, plain)
 
 
 @pytest.mark.parametrize("granularity", SITES, ids=str)
-def test_fused_and_unfused_while_attached(built: tuple[Any, Call], granularity: ft.Granularity) -> None:
-    pipe, call = built
-    model = pipe.transformer
-    load(model, 1)
-    with ft.accelerate(pipe, skipping(granularity)):
-        loaded = call()
-        fuse(model)
-        unload(model)
-        torch.testing.assert_close(torch.tensor(call()), torch.tensor(loaded), rtol=1e-3, atol=1e-3)
-        assert not same(call(), fresh(None, granularity)), "the fused weights are in use"
+def test_loaded_while_attached_and_kept_after(granularity: Granularity) -> None:
+    pipe, call = flux()
+    weights = lora(pipe.transformer, 1)
+    handle = ft.attach(pipe, skipping(granularity))
+    call()
+    pipe.load_lora_weights(weights, adapter_name="one1")
+    handle.detach()
+    assert not any(isinstance(module, Tap) for module in pipe.transformer.modules())
+    other, expected = flux()
+    other.load_lora_weights(weights, adapter_name="one1")
+    assert same(call(), expected())
