@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 import foretrace as ft
 from foretrace.errors import UnsupportedModel
 from gates.common import Lottery, gated
-from tiny import FAMILIES, sample
+from tiny import FAMILIES, pick, sample
 
 GRANULARITIES = [
     ft.PerModel(),
@@ -31,6 +33,38 @@ def test_a_sample_does_not_depend_on_its_batch_mates(family, granularity) -> Non
     assert any(0 < share < 1 for share in shares), "the samples decided alike, which tests nothing"
     for row in range(3):
         torch.testing.assert_close(together[row : row + 1], alone[row], rtol=1e-4, atol=1e-5)
+
+
+class OneByOne(torch.nn.Module):
+    """A denoiser that calls another once a sample, so that its arithmetic does not know of batches."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(
+        self, hidden_states: torch.Tensor, timestep: torch.Tensor, return_dict: bool = True, **inputs: Any
+    ) -> tuple[torch.Tensor]:
+        inputs |= {"hidden_states": hidden_states, "timestep": timestep}
+        outputs = []
+        for row in range(len(hidden_states)):
+            own = pick(inputs, [row], len(hidden_states))
+            outputs.append(self.inner(**own, return_dict=False)[0])
+        return (torch.cat(outputs),)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "gate", [Lottery(reduce="sample"), ft.ErrorEstimate(0.2, reduce="sample")], ids=lambda g: type(g).__name__
+)
+def test_nothing_of_ours_depends_on_batch_mates(family, gate) -> None:
+    """Equal bit for bit, alone and in a batch, where the model's own results are."""
+    model = OneByOne(family.model())
+    with ft.accelerate(model, gated(gate, ft.PerModel(), ft.AdaptiveLagrange(2)), steps=8) as run:
+        together = sample(family, model, 8, batch=3)
+        assert run.report.mean_computed < 8
+        for row in range(3):
+            assert torch.equal(together[row : row + 1], sample(family, model, 8, batch=3, rows=[row]))
 
 
 def test_who_is_computed_is_decided_for_each_sample() -> None:
