@@ -62,9 +62,8 @@ Cache methods of diffusers {diffusers}, cache-dit on the transformer alone, and 
 that skip whenever the method may, and told what it asks to be told (a time, a cache context, a latent).
 **+**: skips, and a skip with the same input repeats the computed output to 1e-4. **off**: skips, and does
 not repeat it. **no-op**: runs, and skips nothing. **error**: raises. A star: with settings that should
-compute every step the output is not the uncached one bit for bit; the two stars of FirstBlockCache are of
-classes whose blocks do not see the time, where the change is zero, as is the lowest threshold. Random
-weights: the table says nothing about quality. `benchmarks/results/peers_matrix.jsonl` has errors and numbers.
+compute every step the output is not the uncached one bit for bit. Random weights: the table says nothing
+about quality. `benchmarks/results/peers_matrix.jsonl` has errors and numbers.
 """.strip()
 
 
