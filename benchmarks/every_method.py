@@ -1,4 +1,4 @@
-"""Writes the bench of every method and peer at about 18, 14, 11 and 8 of 50 computed steps, as one TOML file.
+"""Writes the bench of every method and peer at a few numbers of computed steps, as one TOML file.
 
 Static methods get the intervals that compute so many steps. A gate's threshold is found by bisection on
 other noises than those of the bench, at the bench's batch; what a gate or a tuned schedule needs to know of
@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,6 @@ from foretrace.demo.tasks import Task, load_task
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import uniform
 
-COUNTS = (18, 14, 11, 8)
-INTERVALS = (3, 4, 5, 7)
 STRIDES: dict[str, dict[str, Any]] = {
     "fora": {},
     "tracache": {"order": 4},
@@ -43,6 +41,7 @@ STRIDES: dict[str, dict[str, Any]] = {
     "freqca": {},
     "predit": {},
     "dmd": {},
+    "hyca": {},
     "featfix": {"warmup": 2},
     "racer": {},
 }
@@ -99,27 +98,27 @@ def of_gate(method: ft.Method, free: dict[str, Any], setting: str, value: float)
     return dataclasses.replace(method, gate=dataclasses.replace(method.gate, **{setting: value}, **free))
 
 
-def gates(task: Task, batch: int) -> list[dict[str, Any]]:
+def gates(task: Task, counts: Sequence[int], batch: int) -> list[dict[str, Any]]:
     """A row for every gate and count."""
     rows: list[dict[str, Any]] = []
     for label, (name, settings) in KNOBS.items():
         recipe = label.split(",")[0]
         make = functools.partial(of_recipe, recipe, settings, name)
-        for count in COUNTS:
+        for count in counts:
             value = knob(task, make, count, batch)
             rows.append({"name": recipe, "settings": {**settings, name: value}, "gate": label, "at": count})
             print(f"{label}: {name} {value:g} for {count} steps", flush=True)
     return rows
 
 
-def fitted(task: Task, batch: int, folder: Path) -> list[dict[str, Any]]:
+def fitted(task: Task, counts: Sequence[int], batch: int, folder: Path) -> list[dict[str, Any]]:
     """A profile for every gate that must be fitted, and count."""
     rows = []
     for name, setting in FITTED.items():
         profile = ft.fit(task.pipe, name, calls_of(task, 2, 6), progress=console, force=True)
         free = {"early": None} if name == "sencache" else {}
         make = functools.partial(of_gate, profile.method, free, setting)
-        for count in COUNTS:
+        for count in counts:
             value = knob(task, make, count, batch)
             path = folder / f"{name}-{count}.safetensors"
             dataclasses.replace(profile, method=make(value)).save(path)
@@ -128,10 +127,10 @@ def fitted(task: Task, batch: int, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def schedules(task: Task, minutes: float, folder: Path) -> list[dict[str, Any]]:
+def schedules(task: Task, counts: Sequence[int], minutes: float, folder: Path) -> list[dict[str, Any]]:
     """Tuned schedules, and a parabola on evenly spread steps."""
     rows = []
-    for count in COUNTS:
+    for count in counts:
         profile = ft.tune(
             task.pipe, calls_of(task, 6, 3), computed_steps=count, minutes=minutes, progress=console
         )
@@ -143,27 +142,27 @@ def schedules(task: Task, minutes: float, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def strides() -> list[dict[str, Any]]:
+def strides(steps: int, counts: Sequence[int], intervals: Sequence[int]) -> list[dict[str, Any]]:
     """A row for every method with an interval, and Spectrum at the growth that computes so many."""
     rows: list[dict[str, Any]] = [
         {"name": label.split(",")[0], "settings": {"interval": k, **settings}}
         for label, settings in STRIDES.items()
-        for k in INTERVALS
+        for k in intervals
     ]
-    for count in COUNTS:
+    for count in counts:
         flex = min(
             (round(0.05 * i, 2) for i in range(1, 120)),
-            key=lambda flex: (abs(len(ft.Growing(flex=flex).table(50)) - count), flex),
+            key=lambda flex: (abs(len(ft.Growing(flex=flex).table(steps)) - count), flex),
         )
         rows.append({"name": "spectrum", "settings": {"flex": flex}})
     rows += [{"name": "adacache", "settings": {"codebook": book}} for book in ("slow", "fast")]
     return rows
 
 
-def peers(rows: list[dict[str, Any]]) -> list[str]:
+def peers(rows: list[dict[str, Any]], intervals: Sequence[int]) -> list[str]:
     """The peers at the same intervals and thresholds."""
     seer = "diffusers-taylorseer:identifiers=attn+ff,disable_cache_before_step=2,max_order=1"
-    named = [f"{seer},cache_interval={k}" for k in INTERVALS]
+    named = [f"{seer},cache_interval={k}" for k in intervals]
     for row in rows:
         threshold = row.get("settings", {}).get("threshold")
         if row.get("gate") == "firstblock":
@@ -193,6 +192,8 @@ def toml(head: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the bench of every method and peer.")
     parser.add_argument("--model", default="shapes-dit")
+    parser.add_argument("--counts", type=int, nargs="+", default=[18, 14, 11, 8])
+    parser.add_argument("--intervals", type=int, nargs="+", default=[3, 4, 5, 7], help="That give them.")
     parser.add_argument("--samples", type=int, default=96)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
@@ -201,14 +202,16 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     task = load_task(args.model)
-    rows = [*strides(), *gates(task, args.batch), *fitted(task, args.batch, args.out)]
-    rows += schedules(task, args.minutes, args.out)
+    rows = strides(task.steps, args.counts, args.intervals) + gates(task, args.counts, args.batch)
+    rows += fitted(task, args.counts, args.batch, args.out)
+    rows += schedules(task, args.counts, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
+    named = peers(rows, args.intervals)
     head = {"model": args.model, "samples": args.samples, "batch": args.batch, "rounds": args.rounds,
-            "reference": "other-seeds", "out": str(args.out), "peers": peers(rows)}  # fmt: skip
+            "reference": "other-seeds", "out": str(args.out), "peers": named}  # fmt: skip
     (args.out / "bench.toml").write_text(toml(head, rows))
-    print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(head['peers'])} of peers")
+    print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(named)} of peers")
 
 
 if __name__ == "__main__":
