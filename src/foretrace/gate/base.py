@@ -28,10 +28,9 @@ class Signal:
     ``age`` is the number of steps since the last computed one, ``latent`` what the denoiser was given,
     ``entered`` and ``probe`` are what entered the first block and what the gate's probe showed, ``output``
     what the denoiser returned (of computed calls, afterwards). ``reach`` is how far an error of the output
-    carries:
-    the change of the next latent per unit of it, by the sampler's own coefficients, or ``None`` where they
-    are unknown; ``noise`` is the latent's noise over its signal, or ``None`` likewise. ``branch`` is the
-    number of the call among those of its step. ``over`` is how several samples are taken together
+    carries: the change of the next latent per unit of it, by the sampler's own coefficients, or ``None``
+    where they are unknown; ``noise`` is the latent's noise over its signal, or ``None`` likewise. ``branch``
+    is the number of the call among those of its step. ``over`` is how several samples are taken together
     (`measure.py`), ``rejected`` whether a verifier rejects the newest forecast. The tensors are the run's
     own: a gate copies what it keeps.
     """
