@@ -209,7 +209,7 @@ def main() -> None:
     rows = list(spelled.values())  # two counts may have led to one threshold
     named = peers(rows, args.intervals)
     head = {"model": args.model, "samples": args.samples, "batch": args.batch, "rounds": args.rounds,
-            "reference": "other-seeds", "out": str(args.out), "peers": named}  # fmt: skip
+            "fewer_steps": args.counts, "reference": "other-seeds", "out": str(args.out), "peers": named}  # fmt: skip
     (args.out / "bench.toml").write_text(toml(head, rows))
     print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(named)} of peers")
 
