@@ -208,8 +208,8 @@ def main() -> None:
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
     named = peers(rows, args.intervals)
-    head = {"model": args.model, "samples": args.samples, "batch": args.batch, "rounds": args.rounds,
-            "fewer_steps": args.counts, "reference": "other-seeds", "out": str(args.out), "peers": named}  # fmt: skip
+    head = {name: getattr(args, name) for name in ("model", "samples", "batch", "rounds")}
+    head |= {"fewer_steps": args.counts, "reference": "other-seeds", "out": str(args.out), "peers": named}
     (args.out / "bench.toml").write_text(toml(head, rows))
     print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(named)} of peers")
 
