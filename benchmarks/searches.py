@@ -1,8 +1,8 @@
-"""Schedules that papers search for, beside ours: the same recording, the same computed steps, other noises.
+"""Schedules that papers search for, beside ours: on one recording, at equal computed steps.
 
-Each published search runs with the predictor of its paper and, since a schedule is best for the forecast it
-was made for, with a parabola too. `proposed` is ours without a run of the closed loop, `tuned` ours with;
-*runs* counts the sampler runs a search took beyond the recording, in runs of one search sample.
+The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
+and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `tuned` with it;
+``search_runs`` are the runs of one sample that a search took beyond the recording.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from record import RESULTS, cpu_name, write_lines
-from task_table import Table
+from task_table import SEARCH_SEED, Table
 
 import foretrace as ft
 from foretrace.demo.tasks import load_task
@@ -22,34 +22,21 @@ from foretrace.offline.judge import Judge
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import propose, uniform
 from foretrace.offline.published import cem, dpcache, lemica, smoothcache
-from foretrace.offline.tune import Tuner, as_profile
+from foretrace.offline.tune import PROBES, Tuner, as_profile
 
 PARABOLA = ft.Lagrange(2)
-PAPER: dict[str, ft.Predictor] = {
-    "smoothcache": ft.Reuse(),
-    "cem": ft.Reuse(),
-    "lemica": ft.Reuse(),
-    "dpcache": ft.Taylor(2),
-}
 
 
-def published(tuner: Tuner, count: int, longest: int) -> Iterator[tuple[str, list[int], ft.Predictor, int]]:
-    """Name, computed steps, predictor and runs of every published search."""
-    gram, steps = tuner.recording.gram(), tuner.steps
-    one = Judge(tuner.judge.pipe, tuner.judge.granularity, tuner.judge.calls[:1], tuner.judge.references[:1])
-    for name, own in PAPER.items():
-        for predictor in (own, PARABOLA):
-            runs = 0
-            if name == "dpcache":
-                assert isinstance(predictor, ft.LinearPredictor)
-                found = dpcache(gram, predictor, count)
-            elif name == "lemica":
-                before = one.runs
-                found = lemica(one, predictor, steps, count, longest, console)
-                runs = one.runs - before
-            else:
-                found = (cem if name == "cem" else smoothcache)(gram, count)
-            yield name, found, predictor, runs
+def published(tuner: Tuner, one: Judge, count: int) -> Iterator[tuple[str, list[int], ft.Predictor, int]]:
+    """Name, computed steps, predictor and runs of every published search; ``one`` judges by one sample."""
+    gram = tuner.recording.gram()
+    longest = max(3, 2 * tuner.steps // count)
+    yield "lemica", lemica(one, ft.Reuse(), tuner.steps, count, longest, console), ft.Reuse(), one.runs
+    for predictor in (ft.Taylor(2), PARABOLA):
+        yield "dpcache", dpcache(gram, predictor, count), predictor, 0
+    for predictor in (ft.Reuse(), PARABOLA):
+        yield "cem", cem(gram, count), predictor, 0
+        yield "smoothcache", smoothcache(gram, count), predictor, 0
 
 
 def main() -> None:
@@ -64,6 +51,9 @@ def main() -> None:
     torch.set_num_threads(1)
     table = Table(load_task(args.model), args.samples, args.batch)
     tuner = table.tuner(args.search_samples)
+    probes = PROBES * len(tuner.judge.references[0])
+    first = table.task.arguments(range(1), SEARCH_SEED, table.steps)
+    one = Judge(table.task.pipe, ft.PerModel(), [first], [tuner.judge.references[0][:1]])
 
     def row(label: str, computed: list[int], predictor: ft.Predictor, runs: int, **more: Any) -> None:
         method = ft.Method(ft.Mask(tuple(computed)), predictor)
@@ -72,19 +62,14 @@ def main() -> None:
     for count in args.counts:
         for predictor in (ft.Reuse(), ft.Lagrange(1), PARABOLA):
             row("spread evenly", uniform(table.steps, count), predictor, 0)
-        for name, found, predictor, runs in published(tuner, count, max(3, 2 * table.steps // count)):
+        for name, found, predictor, runs in published(tuner, one, count):
             row(name, found, predictor, runs)
-        probes = len(tuner.amplification)
         for predictor in (ft.Lagrange(1), PARABOLA):
-            row(
-                "proposed",
-                propose(tuner.recording.gram(), predictor, count, tuner.amplification),
-                predictor,
-                probes,
-            )
+            found = propose(tuner.recording.gram(), predictor, count, tuner.amplification)
+            row("proposed", found, predictor, probes)
         before = tuner.judge.runs + tuner.held_out.runs
         profile = as_profile(tuner, tuner.search(count, 60 * args.minutes, 0, console), count)
-        runs = tuner.judge.runs + tuner.held_out.runs - before
+        runs = (tuner.judge.runs + tuner.held_out.runs - before) * args.batch + probes
         method = profile.method
         table.method("tuned", method, predictor=str(method.predictor), search_runs=runs, asked=count)
         table.add("fewer steps", list(range(count)), table.draw(count), predictor="-", asked=count)
