@@ -198,6 +198,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=1.0, help="For each tuned schedule.")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -207,7 +208,7 @@ def main() -> None:
     rows += schedules(task, args.counts, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
-    named = peers(rows, args.intervals)
+    named = peers(rows, args.intervals) if args.peers else []
     head = {name: getattr(args, name) for name in ("model", "samples", "batch", "rounds")}
     head |= {"fewer_steps": args.counts, "reference": "other-seeds", "out": str(args.out), "peers": named}
     (args.out / "bench.toml").write_text(toml(head, rows))
