@@ -128,11 +128,8 @@ class ChebyshevSums(LinearPredictor):
 
     def _newest(self, times: Sequence[float], t: float, fitted: float) -> list[float]:
         """What the (at most) two newest features get beside the fit, whose weights sum to ``fitted``."""
-        line = (
-            [0.0]
-            if self.share == 1.0
-            else [(1.0 - self.share) * w for w in Lagrange(1).weights(times[:2], t)]
-        )
+        two = times[: 1 if self.share == 1.0 else 2]
+        line = [(1.0 - self.share) * w for w in Lagrange(1).weights(two, t)]
         line[0] += self.share * (1.0 - fitted) if self.centered else 0.0
         return line
 
