@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import foretrace as ft
+from foretrace.bench.trajectory import Noting
 from foretrace.errors import ClockError, InvalidSetting, UnsupportedModel
 from foretrace.gate import Gate, Signal
 from foretrace.gate.adacache import AdaCache
@@ -306,6 +307,32 @@ def test_alignment_without_a_probe_is_refused() -> None:
     for gate in (None, BWCache(0.1), FirstBlock(0.1, reduce="sample")):
         with pytest.raises(InvalidSetting, match=r"expected one that looks behind the first blocks"):
             ft.Method(Window(), Aligned(), ft.PerStack(1), gate=gate)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        Noting,
+        lambda inner: ft.Damped(inner, 1.0),
+        lambda inner: ft.Blend(ft.FoCa(), inner, 0.0),
+        lambda inner: ft.Channels((inner, ft.Reuse()), (0,) * 16),
+    ],
+    ids=["noting", "damped", "blend", "channels"],
+)
+def test_what_stands_around_a_predictor_hands_on_the_probe(around) -> None:
+    """DiCache's residual needs it at every call, also below a combinator or the bench's notes."""
+    family, chosen = FAMILIES["dit"], method("dicache", threshold=0.3, retain=0.2)
+    model = family.model()
+    with ft.accelerate(model, chosen, steps=TOTAL) as run:
+        expected = sample(family, model, TOTAL)
+        assert len(run.report.skipped) > 2
+    with ft.accelerate(model, replace(chosen, predictor=around(chosen.predictor)), steps=TOTAL):
+        torch.testing.assert_close(sample(family, model, TOTAL), expected)
+
+
+def test_what_is_shown_old_points_anew_cannot_look_at_a_probe() -> None:
+    with pytest.raises(InvalidSetting, match=r"looks at a probe once a step; expected .*without Centered"):
+        ft.Centered(Aligned())
 
 
 @pytest.mark.parametrize("family", SOME, ids=lambda f: f.name)

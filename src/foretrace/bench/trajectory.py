@@ -76,9 +76,18 @@ class Noting(Predictor):
         return self.inner.counts_steps
 
     @property
+    def watches_probe(self) -> bool:
+        """That of ``inner``."""
+        return self.inner.watches_probe
+
+    @property
     def points(self) -> int:
         """That of ``inner``."""
         return self.inner.points
+
+    def look(self, state: Any, added: Feature) -> Any:
+        """As ``inner``."""
+        return self.inner.look(state, added)
 
     def init(self, dtype: torch.dtype | None = None) -> Any:
         """As ``inner``."""

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from foretrace.combinator.parts import Combined, Joined, require_linear, require_predictor
+from foretrace.errors import InvalidSetting
 from foretrace.history import Feature, Step
 from foretrace.predictor.base import LinearPredictor, Predictor
 
@@ -29,6 +30,11 @@ class Centered(Combined):
 
     def __post_init__(self) -> None:
         require_predictor("base", self.base)
+        if self.base.watches_probe:
+            raise InvalidSetting(
+                f"base got {self.base}, which looks at a probe once a step; expected a predictor that can be "
+                "shown all kept points anew. Pass another base, or use it without Centered."
+            )
 
     @property
     def parts(self) -> tuple[Predictor, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -75,6 +75,19 @@ class Combined(Predictor):
         ``newest`` and ``times`` are the computed features that are kept, newest first: ``looks_at`` or more,
         fewer at the start of a run.
         """
+
+    @property
+    def watches_probe(self) -> bool:
+        """If any part does."""
+        return any(part.watches_probe for part in self.parts)
+
+    def look(self, state: Any, added: Feature) -> Any:
+        """Show it to the parts that want to see it."""
+        own = [
+            part.look(kept, added) if part.watches_probe else kept
+            for part, kept in zip(self.parts, state.own, strict=True)
+        ]
+        return replace(state, own=tuple(own))
 
     @property
     def counts_steps(self) -> bool:

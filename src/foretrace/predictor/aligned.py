@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,12 +33,15 @@ class ProbedPoints:
 class Aligned(Predictor):
     """``R_2 + gamma (R_1 - R_2)``; one point is reused. ``longest`` is the upper end of gamma."""
 
-    watches_probe: ClassVar[bool] = True
-
     longest: float = 1.5
 
     def __post_init__(self) -> None:
         between("longest", self.longest, 1.0, 100.0)
+
+    @property
+    def watches_probe(self) -> bool:
+        """Yes."""
+        return True
 
     @property
     def exact(self) -> int:

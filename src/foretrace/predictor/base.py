@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
@@ -23,13 +23,15 @@ class Predictor(ABC):
     One kind also sees what a gate's probe shows (``watches_probe``): the blocks that run at every step.
     """
 
-    watches_probe: ClassVar[bool] = False
-    """Whether `look` wants to be shown what the blocks before the span added."""
-
     @property
     @abstractmethod
     def exact(self) -> int:
         """The polynomial degree that a forecast reproduces."""
+
+    @property
+    def watches_probe(self) -> bool:
+        """Whether `look` wants to be shown what the blocks before the span added."""
+        return False
 
     @property
     def counts_steps(self) -> bool:
