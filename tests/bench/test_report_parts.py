@@ -65,6 +65,13 @@ def test_a_lone_label_finds_room() -> None:
     assert place_labels([("name", [(50, 50)])], [(50, 50)], (0, 0, 200, 100)) != [None]
 
 
+def test_profiles_are_one_curve_where_their_labels_agree_up_to_a_colon() -> None:
+    labels = ("tuned: 5 steps", "tuned: 8 steps", "spread: 5 steps", "profile:a-5.safetensors", "profile:b-8")
+    rows = [row("method", label, 5, 0.1, 2, "profile") for label in labels]
+    (group,) = group_rows(rows)
+    assert {one.name: len(one.rows) for one in group.series} == {"tuned": 2, "spread": 1, "profile": 2}
+
+
 def test_rows_of_one_method_are_one_curve_and_words_make_another() -> None:
     rows = [row("method", f"a{k}", k, 0.1, 2, "a", interval=k) for k in (2, 3)]
     rows += [row("method", f"b{k}", k, 0.1, 2, "a", interval=k, granularity="model") for k in (2, 3)]

@@ -39,7 +39,7 @@ def _flat(about: Mapping[str, Any]) -> dict[str, str]:
     for name, value in about.items():
         if isinstance(value, Mapping):
             flat |= {(key if name in BARE else f"{name} {key}"): _text(v) for key, v in value.items()}
-        else:
+        elif value != []:
             flat[name] = _ends(value) if name == "seeds" else _text(value)
     return flat
 
@@ -53,6 +53,8 @@ def _ends(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        value = "; ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

@@ -79,7 +79,11 @@ def _colours(rows: list[Row]) -> dict[tuple[str, str], int]:
 
 
 def _method(row: Row) -> str:
-    """The method's name. Of a control that has none, its label without the number of steps."""
+    """The method's name. Of a control that has none, its label without the number of steps; of a profile
+    with a label of its own, what stands there before a colon.
+    """
+    if row.method == "profile" and not row.label.startswith("profile:"):
+        return row.label.partition(":")[0]
     return row.method or row.label.rstrip("0123456789 .-=,") or row.label
 
 
