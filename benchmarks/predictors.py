@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from predictor_list import PREDICTORS
-from record import RESULTS, cpu_name, write_lines
+from record import RESULTS, cpu_name, replace_lines, write_lines
 from rich.progress import track
 
 import foretrace as ft
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=12)
     parser.add_argument("--intervals", type=int, nargs="+", default=[3, 5, 8])
     parser.add_argument("--own", action="store_true", help="the recipes on their own schedules as well")
+    parser.add_argument("--only", nargs="+", help="rows with one of these words, in place of the old ones")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -170,11 +171,18 @@ def main() -> None:
     rows = list(shared(features, anchor, options.intervals))
     if options.own:
         rows += own(features, options.intervals)
-    lines = table(Samples(task, options.samples), rows)
+    samples = Samples(task, options.samples)
+    name = "predictors" if options.model == "shapes-dit" else f"predictors_{options.model.replace('-', '_')}"
+    path = RESULTS / f"{name}.jsonl"
+    if options.only:
+        wanted = [row for row in rows if any(word in row.label for word in options.only)]
+        lines = [samples.measure(row) for row in track(wanted, task.name)]
+        replace_lines(path, lines, cpu_name(), ("label", "site", "interval"))
+    else:
+        lines = table(samples, rows)
+        write_lines(path, lines, cpu_name())
     for line in lines:
         print(f"{line['label']:32} {line['site']:8} {line['computed']:3} {line['relative_l2']:.4f}")
-    name = "predictors" if options.model == "shapes-dit" else f"predictors_{options.model.replace('-', '_')}"
-    write_lines(RESULTS / f"{name}.jsonl", lines, cpu_name())
 
 
 if __name__ == "__main__":

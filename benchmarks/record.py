@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,19 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]], device: str) -> N
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps({**row, **origin}) + "\n" for row in rows))
     print(f"wrote {_local(str(path))}")
+
+
+def replace_lines(path: Path, rows: Iterable[Mapping[str, Any]], device: str, key: Sequence[str]) -> None:
+    """Write ``rows`` in the places of those lines of ``path`` that agree in ``key``; other lines stay.
+
+    Every line says by itself which commit and command it is of.
+    """
+    origin = provenance(device)
+    new = {tuple(row.get(name) for name in key): {**row, **origin} for row in rows}
+    old = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [new.pop(tuple(line.get(name) for name in key), line) for line in old]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, *new.values()]))
+    print(f"replaced lines of {_local(str(path))}")
 
 
 def _local(argument: str) -> str:
