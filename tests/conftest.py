@@ -4,5 +4,5 @@ import torch
 from hypothesis import settings
 
 torch.set_num_threads(1)
-settings.register_profile("foretrace", deadline=None, max_examples=60)
+settings.register_profile("foretrace", deadline=None, max_examples=40)
 settings.load_profile("foretrace")
