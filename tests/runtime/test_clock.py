@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from foretrace.errors import ClockError
 from foretrace.runtime.clock import Clock, begin, restarts, tick
-from foretrace.runtime.times import TimeReader, pick_time, run_length
+from foretrace.runtime.invocation import Invocation
+from foretrace.runtime.signature import Signature
+from foretrace.runtime.times import TimeReader, run_length
 
 
 def follow(times: list[float]) -> list[tuple[int, int, int]]:
@@ -152,4 +154,4 @@ def test_a_scheduler_that_nobody_steps_does_not_hide_the_steps() -> None:
 
 def test_a_call_without_its_time_is_named() -> None:
     with pytest.raises(ClockError, match="'timestep'"):
-        pick_time(("timestep", 1), (torch.zeros(1),), {})
+        Signature(("hidden_states", "timestep"), "timestep").time_of(Invocation(print, (torch.zeros(1),), {}))

@@ -16,8 +16,8 @@ from foretrace.cli.settings import parse_settings
 from foretrace.errors import ForetraceError
 from foretrace.models import find_stacks
 from foretrace.models.coverage import COLUMNS
+from foretrace.runtime.signature import signature_of
 from foretrace.runtime.target import find_target
-from foretrace.runtime.times import time_argument
 
 LEGEND = """sites: over all branches
 MiB a point: history for each point that a predictor keeps
@@ -63,8 +63,8 @@ def _parts(pipe: Any) -> list[str]:
     """One line a denoiser, and one for each of its stacks."""
     lines = []
     for name, denoiser in find_target(pipe).denoisers.items():
-        where = time_argument(denoiser)
-        lines.append(f"{name}: {type(denoiser).__name__}, time in {where[0] if where else None!r}")
+        signature = signature_of(denoiser)
+        lines.append(f"{name}: {type(denoiser).__name__}, time in {signature.time if signature else None!r}")
         try:
             for path, blocks in find_stacks(denoiser).items():
                 kinds = ", ".join(dict.fromkeys(type(block).__name__ for block in blocks))

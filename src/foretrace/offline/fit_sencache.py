@@ -27,10 +27,10 @@ from foretrace.offline.calls import Call
 from foretrace.offline.collect import never_skip
 from foretrace.offline.explained import explained, spearman
 from foretrace.offline.fitted import Fitted, Task
-from foretrace.runtime.gate_at_work import latent_of
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.packing import unpack
+from foretrace.runtime.signature import signature_of
 from foretrace.runtime.target import find_target
-from foretrace.runtime.times import argument_names, pick_time, time_argument
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Sensitivities:
 
     def called(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Keep the call, with a latent and a time of its own: samplers may write to theirs."""
-        names, where = argument_names(module), time_argument(module)
-        assert where is not None
-        old, time = latent_of(names, args, kwargs), pick_time(where, args, kwargs)
+        signature, call = signature_of(module), Invocation(module, args, kwargs)
+        assert signature is not None
+        old, time = signature.latent_of(call), signature.time_of(call)
         latent, kept = old.detach().clone(), time.clone() if isinstance(time, Tensor) else time
         own = {id(old): latent, id(time): kept}
         args = tuple(own.get(id(x), x) for x in args)

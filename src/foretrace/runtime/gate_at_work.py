@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from foretrace.errors import InvalidSetting, UnsupportedModel
+from foretrace.errors import InvalidSetting
 from foretrace.gate import Signal, Verifier
 from foretrace.granularity import PerModule, PerStack
 from foretrace.history import Feature, SiteKey, Step
 from foretrace.method import Method
 from foretrace.runtime.decider import Decider, Rows
 from foretrace.runtime.gated_site import GatedSite
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.row_proof import check_rows
@@ -33,9 +33,7 @@ class Visit:
     site: Site
     trace: Trace
     step: Step
-    forward: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    call: Invocation
     latent: Tensor
     reach: float | None
     noise: float | None
@@ -57,15 +55,15 @@ class Visit:
 
         Where none is computed, ``depth`` is the number of sites that are forecast (``None``: all).
         """
-        call = (self.trace, self.step, self.forward, self.args, self.kwargs)
+        visited = (self.trace, self.step, self.call)
         if not rows:
             if depth is not None and isinstance(self.site, ModuleSite):
-                return self.site.forecast(*call, depth)
-            return self.site.forecast(*call)
+                return self.site.forecast(*visited, depth)
+            return self.site.forecast(*visited)
         if len(rows) == len(self.everyone):
-            return self.site.compute(*call)
+            return self.site.compute(*visited)
         assert not isinstance(self.site, GatedSite)  # `check_probe` refuses
-        return self.site.partly(*call, rows)
+        return self.site.partly(*visited, rows)
 
 
 class GateAtWork:
@@ -150,8 +148,7 @@ class GateAtWork:
                 chosen.append(self._ask(decider, visit, signal))
                 return chosen[0]
 
-            call = (visit.trace, visit.step, visit.forward, visit.args, visit.kwargs)
-            return visit.site.fork(*call, choose), chosen[0]
+            return visit.site.fork(visit.trace, visit.step, visit.call, choose), chosen[0]
         rows = self._ask(decider, visit, self._signal(visit) if visit.possible else None)
         output, rows = self._run(visit, rows, None if rows else decider.depth)
         if first and self.gate.reduce == "sample" and len(rows) > 1:
@@ -193,7 +190,7 @@ class GateAtWork:
         shape = (visit.trace.source, visit.step.batch, visit.latent.shape)
         if shape not in self._proven:
             assert not isinstance(visit.site, GatedSite)
-            check_rows(visit.site, visit.trace, visit.step, visit.forward, visit.args, visit.kwargs, output)
+            check_rows(visit.site, visit.trace, visit.step, visit.call, output)
             self._proven.add(shape)
 
 
@@ -231,21 +228,3 @@ def check_probe(method: Method) -> None:
             f"{type(gate).__name__} looks into {where}, which {granularity} does not run before it decides; "
             f"expected {wanted} or alike. Pass granularity={wanted}, or another gate."
         )
-
-
-def latent_of(names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """What is denoised: the first tensor argument, or first list of tensors, in the order of the
-    signature.
-    """
-    given = dict(zip(names, args, strict=False)) | kwargs
-    for name in names:
-        value = given.get(name)
-        if isinstance(value, Tensor) and value.is_floating_point() and value.ndim > 1:
-            return value
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Tensor):
-            same = all(x.shape == value[0].shape for x in value)
-            return torch.stack(list(value)) if same else torch.cat([x.flatten() for x in value])[None]
-    raise UnsupportedModel(
-        f"the denoiser was called without a floating tensor among {', '.join(names)}; expected the latent. "
-        "Use a method without a gate."
-    )

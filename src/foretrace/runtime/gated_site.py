@@ -13,10 +13,11 @@ from foretrace.errors import ShapeChanged, UnsupportedModel
 from foretrace.granularity import PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import Places, role_places
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.layout import Passage, constant, copies, passage_of
 from foretrace.runtime.lineage import Origin, Unfollowed, follow, plain
 from foretrace.runtime.module_site import Route, places_of
-from foretrace.runtime.packing import fresh_containers, unpack
+from foretrace.runtime.packing import unpack
 from foretrace.runtime.proof import check_count, check_replay
 from foretrace.runtime.tapped import Tapped
 from foretrace.runtime.trace import Trace
@@ -55,50 +56,29 @@ class GatedSite:
         """The modules that a skipped call passes over."""
         return trace.layout.route.modules
 
-    def compute(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def compute(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser and keep what every module adds."""
         if trace.layout is None:
-            return self._learn(trace, step, forward, args, kwargs)
+            return self._learn(trace, step, call)
         watch = _Watch(self, trace, step)
-        output = self.tapped.run(watch, forward, args, kwargs)
+        output = self.tapped.run(watch, call)
         self._check_counts(step, trace.layout, watch.calls, watch.additions)
         return output
 
-    def forecast(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def forecast(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser with a forecast of what every module adds."""
         skipping = _Pass(self, trace.layout, step, lambda site: trace.forecast(step, site))
-        output = self.tapped.run(skipping, forward, args, kwargs)
+        output = self.tapped.run(skipping, call)
         self._check_counts(step, trace.layout, skipping.calls, skipping.additions)
         return output
 
-    def _learn(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def _learn(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """The first computed call of a run: follow what is added, and once prove that it may be skipped."""
-        again = fresh_containers(kwargs)
+        again = call.fresh()
         self.tapped.renew()
         learner = _Learn(self)
         try:
-            output = pytree.tree_map(plain, self.tapped.run(learner, forward, args, kwargs))
+            output = pytree.tree_map(plain, self.tapped.run(learner, call))
             trace.layout, features = learner.finish()
         except Unfollowed as error:
             raise UnsupportedModel(
@@ -113,7 +93,7 @@ class GatedSite:
         if proof not in self._proven:
             returned = copies(unpack(output, self.name)[0])
             replay = _Pass(self, trace.layout, step, features.__getitem__)
-            replayed = pytree.tree_map(plain, self.tapped.run(replay, forward, args, again))
+            replayed = pytree.tree_map(plain, self.tapped.run(replay, again))
             check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
             self._proven.add(proof)
         return output

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from foretrace.macs import CallMacs
+from foretrace.runtime.invocation import Invocation
 
 SMALL = 2**16
 """Integer arguments up to this many elements keep their values: models branch on masks and lengths."""
@@ -38,9 +39,7 @@ class Example(NamedTuple):
     skipped: tuple[nn.Module, ...] | None
 
 
-def example_of(
-    args: tuple[Any, ...], kwargs: dict[str, Any], skipped: tuple[nn.Module, ...] | None
-) -> Example:
+def example_of(call: Invocation) -> Example:
     """The shapes of a call, as tensors on the meta device; short integer tensors as they are."""
 
     def light(x: Any) -> Any:
@@ -48,7 +47,7 @@ def example_of(
             return x
         return torch.empty_like(x, device="meta")
 
-    return Example(pytree.tree_map(light, args), pytree.tree_map(light, kwargs), skipped)
+    return Example(pytree.tree_map(light, call.args), pytree.tree_map(light, call.kwargs), None)
 
 
 @dataclass

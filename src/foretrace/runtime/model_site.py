@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerModel
 from foretrace.history import Feature, Step
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.packing import tensor_slots, unpack
 from foretrace.runtime.rows import take
 from foretrace.runtime.trace import Trace
@@ -30,59 +31,35 @@ class ModelSite:
         """``None``: a skipped call runs nothing at all."""
         return None
 
-    def compute(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def compute(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser, keep its output (or residual), return it untouched."""
-        output = forward(*args, **kwargs)
+        output = call.run()
         feature, trace.template = unpack(output, self.name)
         if self.residual:
-            feature = (feature[0] - self._base(feature, args, kwargs),)
+            feature = (feature[0] - self._base(feature, call),)
         trace.commit(step, feature)
         return output
 
-    def forecast(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def forecast(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """The forecast in the denoiser's own return type."""
         assert trace.template is not None
         feature = trace.forecast(step)
         if self.residual:
-            feature = (feature[0] + self._base(feature, args, kwargs),)
+            feature = (feature[0] + self._base(feature, call),)
         return trace.template.pack(feature)
 
-    def partly(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        rows: tuple[int, ...],
-    ) -> Any:
+    def partly(self, trace: Trace, step: Step, call: Invocation, rows: tuple[int, ...]) -> Any:
         """Run the denoiser on the samples ``rows`` alone, and forecast the others."""
         assert trace.template is not None
-        some, named = take(args, kwargs, rows, step.batch or 1)
-        output, _ = unpack(forward(*some, **named), self.name)
-        base = (self._base(output, args, kwargs, step.batch),) if self.residual else ()
+        some, named = take(call.args, call.kwargs, rows, step.batch or 1)
+        output, _ = unpack(call.forward(*some, **named), self.name)
+        base = (self._base(output, call, step.batch),) if self.residual else ()
         return trace.template.pack(trace.join(step, output, rows, base))
 
-    def _base(
-        self, feature: Feature, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int | None = None
-    ) -> Tensor:
+    def _base(self, feature: Feature, call: Invocation, batch: int | None = None) -> Tensor:
         """The latent input: the first tensor argument with the output's shape, of ``batch`` samples."""
         shape = tuple(feature[0].shape) if batch is None else (batch, *feature[0].shape[1:])
-        inputs = tensor_slots(args, kwargs).values()
+        inputs = tensor_slots(call.args, call.kwargs).values()
         base = next((x for x in inputs if x.shape == shape), None)
         if base is None or len(feature) != 1:
             raise UnsupportedModel(

@@ -13,8 +13,9 @@ from foretrace.gate import Verifier
 from foretrace.granularity import PerBlock, PerModule
 from foretrace.history import Feature, Step
 from foretrace.models import Places, block_places, check_uncompiled, module_places
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.layout import Passage, constant, copies, passage_of
-from foretrace.runtime.packing import Slot, fetch, fresh_containers, unpack
+from foretrace.runtime.packing import Slot, fetch, unpack
 from foretrace.runtime.partly import Check, SomeRows
 from foretrace.runtime.proof import check_count, check_replay, raise_other_block
 from foretrace.runtime.residual import Inputs, inputs_of, residual_of, sources_of
@@ -78,70 +79,40 @@ class ModuleSite:
         checked = self.verifier.numbers(len(route.sources))
         return tuple(m for call, m in enumerate(route.modules) if route.serves(call) not in checked)
 
-    def compute(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def compute(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser and keep what every module returns."""
         if trace.layout is None:
-            return self._learn(trace, step, forward, args, kwargs)
+            return self._learn(trace, step, call)
         watch = _Watch(self, trace, step)
-        output = self.tapped.run(watch, forward, args, kwargs)
+        output = self.tapped.run(watch, call)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
 
-    def forecast(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        depth: int | None = None,
-    ) -> Any:
+    def forecast(self, trace: Trace, step: Step, call: Invocation, depth: int | None = None) -> Any:
         """Run the denoiser with a forecast in place of every module, or of the first ``depth``.
 
         What a verifier checks is run beside its forecast.
         """
         skipping = _Pass(self.name, trace.layout, step, lambda site: trace.forecast(step, site), depth)
         handler = skipping if self.verifier is None else Check(skipping, trace.layout, self.verifier)
-        output = self.tapped.run(handler, forward, args, kwargs)
+        output = self.tapped.run(handler, call)
         check_count(self.name, step, skipping.calls, trace.layout.count)
         trace.missed = handler.missed
         return output
 
-    def partly(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        rows: tuple[int, ...],
-    ) -> Any:
+    def partly(self, trace: Trace, step: Step, call: Invocation, rows: tuple[int, ...]) -> Any:
         """Run the denoiser with the modules run on the samples ``rows`` alone."""
         handler = SomeRows(self.name, self.wide, trace, step, rows)
-        output = self.tapped.run(handler, forward, args, kwargs)
+        output = self.tapped.run(handler, call)
         check_count(self.name, step, handler.calls, trace.layout.count)
         return output
 
-    def _learn(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def _learn(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """The first computed call of a run: learn the route, and once prove that it may be skipped."""
-        again = fresh_containers(kwargs)
+        again = call.fresh()
         self.tapped.renew()
         learner = _Learn(self)
-        output = self.tapped.run(learner, forward, args, kwargs)
+        output = self.tapped.run(learner, call)
         route, features = learner.finish(self.name)
         proof = tuple(id(module) for module in route.modules)
         trace.layout, trace.names = route, tuple(self.tapped.paths[m] for m in route.sites())
@@ -150,7 +121,7 @@ class ModuleSite:
         if proof not in self._proven:
             returned = copies(unpack(output, self.name)[0])
             replay = _Pass(self.name, route, step, features.__getitem__)
-            replayed = self.tapped.run(replay, forward, args, again)
+            replayed = self.tapped.run(replay, again)
             check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
             self._proven.add(proof)
         return output

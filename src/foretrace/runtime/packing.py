@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -63,35 +62,6 @@ def unpack(value: Any, source: str) -> tuple[Feature, Template]:
 
 def _is_stream(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.numel() > 0
-
-
-def shapes_by_name(
-    names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any], leave_out: str
-) -> dict[str, Any]:
-    """The shapes of all tensors among the arguments, also inside lists and tuples, by parameter name."""
-    found = {}
-    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-        if name == leave_out:
-            continue
-        if isinstance(value, Tensor):
-            found[name] = tuple(value.shape)
-        elif isinstance(value, (list, tuple)) and any(isinstance(x, Tensor) for x in value):
-            found[name] = [tuple(x.shape) for x in value if isinstance(x, Tensor)]
-    return found
-
-
-def modes_by_name(names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that are words or switches: with another one the denoiser does something else."""
-    values = (*zip(names, args, strict=False), *kwargs.items())
-    return {name: x for name, x in values if isinstance(x, (str, bool)) and name != "return_dict"}
-
-
-def batch_size(names: Sequence[str], shapes: dict[str, Any]) -> int | None:
-    """The number of samples in a call: the first dimension, or the length, of its first tensor argument."""
-    first = next((shapes[name] for name in names if shapes.get(name)), None)
-    if first is None:
-        return None
-    return len(first) if isinstance(first, list) else first[0]
 
 
 def tensor_slots(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Slot, Tensor]:

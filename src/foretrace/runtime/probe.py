@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foretrace.errors import UnsupportedModel
 from foretrace.gate.base import Probe
 from foretrace.history import Feature
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.layout import copies
 from foretrace.runtime.packing import tensor_slots, unpack
 from foretrace.runtime.tap import BlockHandler, Switch
@@ -87,7 +88,7 @@ def modulated_input(
     families is needed, and of the block only its first norm runs.
     """
     try:
-        attention.run(_stop, block, args, kwargs)
+        attention.run(_stop, Invocation(block, args, kwargs))
     except _Reached as reached:
         return reached.tensor
     raise UnsupportedModel(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from foretrace.errors import UnsupportedModel
 from foretrace.history import Step
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
@@ -22,9 +22,7 @@ def check_rows(
     site: ModelSite | StackSite | ModuleSite,
     trace: Trace,
     step: Step,
-    forward: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    call: Invocation,
     computed: Any,
 ) -> None:
     """Raise if a call with only the first sample computed does not repeat ``computed`` at the same input.
@@ -37,7 +35,7 @@ def check_rows(
     )
     later = replace(step, index=step.index + 1, coordinate=step.time + 1.0)
     try:
-        output = site.partly(apart, later, forward, args, kwargs, (0,))
+        output = site.partly(apart, later, call, (0,))
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise UnsupportedModel(
             f"{trace.source}: one sample of {step.batch} cannot be computed alone ({error}); expected "

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable
@@ -22,21 +23,19 @@ from foretrace.method import Method
 from foretrace.models import find_spec
 from foretrace.runtime.axis import check_axis, coordinate
 from foretrace.runtime.clock import Clock, begin, restarts, tick
-from foretrace.runtime.gate_at_work import GateAtWork, Visit, check_probe, latent_of, must_redo
+from foretrace.runtime.gate_at_work import GateAtWork, Visit, check_probe, must_redo
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.log import Call, RunLog, example_of
-from foretrace.runtime.packing import batch_size, modes_by_name, shapes_by_name
 from foretrace.runtime.reach import noise_over_signal, reach
+from foretrace.runtime.signature import Signature, signature_of
 from foretrace.runtime.sites import Site, at_run_time, make_site, may_forecast
 from foretrace.runtime.tap import check_attachable, install_entry
 from foretrace.runtime.target import Target
 from foretrace.runtime.times import (
     Reading,
     TimeReader,
-    argument_names,
     idle,
-    pick_time,
     run_length,
-    time_argument,
 )
 from foretrace.runtime.trace import Trace
 from foretrace.runtime.turn import Turn
@@ -80,8 +79,7 @@ class Session:
         self.gate = None if method.gate is None else GateAtWork(self.method, self.schedule)
         self._reach: float | None = None
         self._noise: float | None = None
-        self._time_at: dict[str, tuple[str, int]] = {}
-        self._names: dict[str, list[str]] = {}
+        self._signatures: dict[str, Signature] = {}
         self.sites: dict[str, Site] = {}
 
     def attach(self) -> None:
@@ -93,16 +91,15 @@ class Session:
         if self.target.pipeline is None:
             self._check_length(self.steps)
         for name, denoiser in self.target.denoisers.items():
-            where = time_argument(denoiser)
-            assert where is not None  # find_target has seen it
-            self._time_at[name] = where
-            self._names[name] = argument_names(denoiser)
+            signature = signature_of(denoiser)
+            assert signature is not None  # find_target has seen it
+            self._signatures[name] = signature
             self.sites[name] = make_site(denoiser, self.method)
         if self.gate is not None:
             self.gate.watch(self.target.scheduler)
         for name, denoiser in self.target.denoisers.items():
             self._undo.append(self.sites[name].install())
-            self._undo.append(install_entry(denoiser, self._handler(name)))
+            self._undo.append(install_entry(denoiser, functools.partial(self.call, name)))
 
     def detach(self) -> None:
         """Put everything back and let the history go."""
@@ -142,98 +139,71 @@ class Session:
         """How many sites keep something, per denoiser and branch."""
         return {key: len(trace.states) for key, trace in self._traces.items()}
 
-    def call(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def call(self, name: str, call: Invocation) -> Any:
         """Serve one call of the denoiser ``name``, for one thread at a time."""
         with self._turn.taken(name):
-            return self._take(name, forward, args, kwargs)
+            return self._take(name, call)
 
-    def _take(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def _take(self, name: str, call: Invocation) -> Any:
         """Steps 2 to 5."""
         started, self.called = time.perf_counter(), True
         if idle(self.target.scheduler):
             self._pass_by()
-            return forward(*args, **kwargs)
+            return call.run()
         if self._outside < MANY_OUTSIDE:  # else it was told
             self._outside = 0
         try:
-            step = self._advance(name, args, kwargs)
+            signature = self._signatures[name]
+            step = self._advance(name, call)
             key = (name, self._clock.branch)
             trace = self._trace(key)
-            trace.check_modes(modes_by_name(self._names[name], args, kwargs))
-            shapes = shapes_by_name(self._names[name], args, kwargs, self._time_at[name][0])
+            trace.check_modes(signature.modes_of(call))
+            shapes = signature.shapes_of(call)
             trace.check_call(step, shapes)
             if self._guard is not None and not self._guarded:
                 self._guard(self.target, self._clock.total, shapes)
                 self._guarded = True
-            step = replace(step, batch=batch_size(self._names[name], shapes))
+            step = replace(step, batch=signature.batch_of(shapes))
             self._notice(trace.check_feature())
             if key not in self.log.examples:  # before the call, which may use arguments up
-                self.log.examples[key] = example_of(args, kwargs, None)
+                self.log.examples[key] = example_of(call)
             serve = self._by_schedule if self.gate is None else self._by_gate
-            output, share = serve(name, trace, step, forward, args, kwargs)
+            output, share = serve(name, trace, step, call)
         except BaseException:
             self._begun = False  # a run that broke off is over: its features must not reach the next
             raise
-        self._finish(name, trace, step, share, kwargs)
+        self._finish(name, trace, step, share, call)
         self.log.calls.append(Call(step.index, key, not share, started, time.perf_counter(), share))
         return output
 
-    def _by_schedule(
-        self,
-        name: str,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> tuple[Any, float]:
+    def _by_schedule(self, name: str, trace: Trace, step: Step, call: Invocation) -> tuple[Any, float]:
         """Step 4 by the schedule alone: what the call returns, and the share of samples computed, 0 or 1."""
         self._decide(step, trace)
-        if not (self._skipping and trace.ready and may_forecast(trace, args, kwargs)):
-            return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
-        output = self.sites[name].forecast(trace, step, forward, args, kwargs)
+        if not (self._skipping and trace.ready and may_forecast(trace, call)):
+            return self.sites[name].compute(trace, step, call), 1.0
+        output = self.sites[name].forecast(trace, step, call)
         if not must_redo(self.method.verifier, trace, step):
             return output, 0.0
         self._last_computed = step.index
-        return self.sites[name].compute(trace, step, forward, args, kwargs), 1.0
+        return self.sites[name].compute(trace, step, call), 1.0
 
-    def _by_gate(
-        self,
-        name: str,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> tuple[Any, float]:
+    def _by_gate(self, name: str, trace: Trace, step: Step, call: Invocation) -> tuple[Any, float]:
         """Step 4 where a gate has a say."""
         assert self.gate is not None
-        latent = latent_of(self._names[name], args, kwargs)
-        possible = trace.ready and may_forecast(trace, args, kwargs)
+        latent = self._signatures[name].latent_of(call)
+        possible = trace.ready and may_forecast(trace, call)
         known = (latent, self._reach, self._noise, possible)
-        visit = Visit(self.sites[name], trace, step, forward, args, kwargs, *known)
+        visit = Visit(self.sites[name], trace, step, call, *known)
         return self.gate.serve(visit, self._clock.branch)
 
-    def _finish(self, name: str, trace: Trace, step: Step, share: float, kwargs: dict[str, Any]) -> None:
+    def _finish(self, name: str, trace: Trace, step: Step, share: float, call: Invocation) -> None:
         """Step 5: what the call leaves behind."""
         if not share:
             if trace.computed < self.method.predictor.points:
                 self.log.short.add(step.index)
             return
         trace.close(step)
-        trace.return_dict = kwargs.get("return_dict")
+        trace.return_dict = call.kwargs.get("return_dict")
         passed_over = self.sites[name].skipped_blocks(trace)
         self.log.examples[trace.key] = self.log.examples[trace.key]._replace(skipped=passed_over)
 
@@ -248,13 +218,10 @@ class Session:
                 stacklevel=3,
             )
 
-    def _handler(self, name: str) -> Callable[..., Any]:
-        return lambda forward, args, kwargs: self.call(name, forward, args, kwargs)
-
-    def _advance(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Step:
+    def _advance(self, name: str, call: Invocation) -> Step:
         """Steps 2: what the time of this call means."""
         scheduler = self.target.scheduler
-        value = pick_time(self._time_at[name], args, kwargs)
+        value = self._signatures[name].time_of(call)
         now = self.reader.read(value, scheduler)
         timesteps = getattr(scheduler, "timesteps", None)
         # set_timesteps makes a new tensor, so its identity tells a new run, even one cut off at its start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from foretrace.errors import UnsupportedModel
 from foretrace.granularity import PerBlock, PerModel, PerModule, PerStack
 from foretrace.method import Method
 from foretrace.runtime.gated_site import GatedSite
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.model_site import ModelSite
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.stack_site import StackSite
@@ -44,10 +44,10 @@ def make_site(denoiser: nn.Module, method: Method) -> Site:
     )
 
 
-def may_forecast(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def may_forecast(trace: Trace, call: Invocation) -> bool:
     """Whether a forecast can stand for this call: no gradient is asked for, the return type is the same."""
-    if kwargs.get("return_dict") != trace.return_dict:
+    if call.kwargs.get("return_dict") != trace.return_dict:
         return False
     return not torch.is_grad_enabled() or not any(
-        isinstance(x, torch.Tensor) and x.requires_grad for x in (*args, *kwargs.values())
+        isinstance(x, torch.Tensor) and x.requires_grad for x in (*call.args, *call.kwargs.values())
     )

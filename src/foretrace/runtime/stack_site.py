@@ -11,13 +11,17 @@ from foretrace.gate.base import Probe
 from foretrace.granularity import PerStack
 from foretrace.history import Feature, Step
 from foretrace.models import block_places, check_uncompiled, first_attention
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.layout import Layout, Learner, copies
-from foretrace.runtime.packing import fresh_containers, unpack
+from foretrace.runtime.packing import unpack
 from foretrace.runtime.probe import Probing
 from foretrace.runtime.proof import check_count, check_replay
 from foretrace.runtime.span import Pass, Replay, Rows, Watch
 from foretrace.runtime.tap import BlockHandler, Switch, install_taps
 from foretrace.runtime.trace import Trace
+
+Choose = Callable[[Feature, Feature], tuple[int, ...]]
+"""From what entered the first block and what the probe shows: the samples to compute."""
 
 
 class StackSite:
@@ -49,34 +53,19 @@ class StackSite:
         layout: Layout = trace.layout
         return layout.blocks[layout.first : layout.last + 1]
 
-    def compute(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def compute(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser and keep what leaves the span; the run's first call also learns the layout."""
         if trace.layout is None:
-            return self._learn(trace, step, forward, args, kwargs)
+            return self._learn(trace, step, call)
         watch = Watch(trace, step)
-        output = self.switch.run(self._probing(watch, trace), forward, args, kwargs)
+        output = self.switch.run(self._probing(watch, trace), call)
         check_count(self.name, step, watch.calls, trace.layout.count)
         return output
 
-    def fork(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        choose: Callable[[Feature, Feature], tuple[int, ...]],
-    ) -> Any:
+    def fork(self, trace: Trace, step: Step, call: Invocation, choose: Choose) -> Any:
         """Run the head, let ``choose`` say from the probe which samples are computed, and go on accordingly.
 
-        ``choose`` is given what entered the first block and what the probe shows. The head runs once.
+        The head runs once.
         """
         watch = Watch(trace, step)
         chosen: list[Watch | Pass | Rows] = [watch]
@@ -92,24 +81,16 @@ class StackSite:
             return chosen[0]
 
         probing = Probing(self.probe, self.granularity.head, self.attention, watch, at_entry)
-        output = self.switch.run(probing, forward, args, kwargs)
+        output = self.switch.run(probing, call)
         check_count(self.name, step, chosen[0].calls, trace.layout.count)
         return output
 
-    def partly(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        rows: tuple[int, ...],
-    ) -> Any:
+    def partly(self, trace: Trace, step: Step, call: Invocation, rows: tuple[int, ...]) -> Any:
         """Run the denoiser with the span run on the samples ``rows`` alone, and the others' output
         forecast.
         """
         handler = Rows(trace, step, rows, self.name)
-        output = self.switch.run(handler, forward, args, kwargs)
+        output = self.switch.run(handler, call)
         check_count(self.name, step, handler.calls, trace.layout.count)
         return output
 
@@ -123,40 +104,26 @@ class StackSite:
 
         return Probing(self.probe, self.granularity.head, self.attention, handler, at_entry)
 
-    def forecast(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def forecast(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """Run the denoiser with the span passed over and its output forecast."""
         if trace.method.predictor.watches_probe:  # the forecast needs what the head shows in this very call
-            return self.fork(trace, step, forward, args, kwargs, lambda entered, shown: ())
+            return self.fork(trace, step, call, lambda entered, shown: ())
         skipping = Pass(trace.layout, trace.forecast(step), self.name, step)
-        output = self.switch.run(skipping, forward, args, kwargs)
+        output = self.switch.run(skipping, call)
         check_count(self.name, step, skipping.calls, trace.layout.count)
         return output
 
-    def _learn(
-        self,
-        trace: Trace,
-        step: Step,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def _learn(self, trace: Trace, step: Step, call: Invocation) -> Any:
         """The first computed call of a run: learn its layout, and once prove that it may be skipped."""
-        again = fresh_containers(kwargs)
+        again = call.fresh()
         learner = Learner(self.name, self.granularity)
-        output = self.switch.run(self._probing(learner, trace), forward, args, kwargs)
+        output = self.switch.run(self._probing(learner, trace), call)
         trace.layout, feature = learner.finish()
         trace.commit(step, feature)
         if trace.layout.shape not in self._proven:
             returned = copies(unpack(output, self.name)[0])
             replay = Replay(Pass(trace.layout, feature, self.name, step), learner.record(), self.granularity)
-            replayed = self.switch.run(replay, forward, args, again)
+            replayed = self.switch.run(replay, again)
             check_replay(self.name, self.granularity, unpack(replayed, self.name)[0], returned)
             self._proven.add(trace.layout.shape)
         return output

@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from foretrace.errors import AttachError, UnsupportedModel
+from foretrace.runtime.invocation import Invocation
 
 BlockHandler = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Any]
 _OWN = frozenset({"_inner", "_switch"})
@@ -41,17 +42,11 @@ class Switch:
     def __init__(self) -> None:
         self.handler: BlockHandler | None = None
 
-    def run(
-        self,
-        handler: BlockHandler,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        """Call ``forward`` while every tapped module goes to ``handler``."""
+    def run(self, handler: BlockHandler, call: Invocation) -> Any:
+        """Run ``call`` while every tapped module goes to ``handler``."""
         self.handler = handler
         try:
-            return forward(*args, **kwargs)
+            return call.run()
         finally:
             self.handler = None
 
@@ -115,19 +110,19 @@ class Tap(nn.Module):
 
 
 class Entry:
-    """How the denoiser is called while attached: hands the call to ``handle(original, args, kwargs)``."""
+    """How the denoiser is called while attached: hands the call to ``handle``."""
 
-    def __init__(self, denoiser: nn.Module, handle: Callable[..., Any]) -> None:
+    def __init__(self, denoiser: nn.Module, handle: Callable[[Invocation], Any]) -> None:
         # updated=(): a wrapper that another library put around an older entry carries that one's attributes
         functools.update_wrapper(self, denoiser.forward, updated=())
         self.original = denoiser._call_impl
-        self.handle: Callable[..., Any] | None = handle
+        self.handle: Callable[[Invocation], Any] | None = handle
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Hand the call on."""
         if self.handle is None:  # detached, but somebody wrapped us meanwhile and still calls us
             return self.original(*args, **kwargs)
-        return self.handle(self.original, args, kwargs)
+        return self.handle(Invocation(self.original, args, kwargs))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """A copied denoiser is not attached: it gets its own plain ``forward``."""
@@ -165,7 +160,7 @@ def check_attachable(denoiser: nn.Module) -> None:
         )
 
 
-def install_entry(denoiser: nn.Module, handle: Callable[..., Any]) -> Callable[[], None]:
+def install_entry(denoiser: nn.Module, handle: Callable[[Invocation], Any]) -> Callable[[], None]:
     """Route calls of ``denoiser`` to ``handle``; returns the undo."""
     had = "_call_impl" in denoiser.__dict__
     entry = Entry(denoiser, handle)

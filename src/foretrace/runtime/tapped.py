@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from foretrace.models import Places
-from foretrace.runtime.tap import PassingTaps, Switch, Tap, inner_at, install_taps
+from foretrace.runtime.invocation import Invocation
+from foretrace.runtime.tap import BlockHandler, PassingTaps, Switch, Tap, inner_at, install_taps
 
 Place = tuple[nn.Module, str]
 
@@ -42,13 +43,7 @@ class Tapped:
             for path, module in self.denoiser.named_modules()
         }
 
-    def run(
-        self,
-        handler: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Any],
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        """Call ``forward`` while every tapped module goes to ``handler``."""
+    def run(self, handler: BlockHandler, call: Invocation) -> Any:
+        """Run ``call`` while every tapped module goes to ``handler``."""
         with self._passing:
-            return self.switch.run(handler, forward, args, kwargs)
+            return self.switch.run(handler, call)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from foretrace.errors import UnsupportedTarget
-from foretrace.runtime.times import time_argument
+from foretrace.runtime.signature import signature_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Target:
 def find_target(target: object) -> Target:
     """Recognise a pipeline by its components, a denoiser by the time argument of its ``forward``."""
     if isinstance(target, nn.Module):
-        if time_argument(target) is None:
+        if signature_of(target) is None:
             raise UnsupportedTarget(
                 f"{type(target).__name__} is no denoiser: its forward takes no time argument; expected one "
                 "called timestep, t or sigma. Pass the pipeline or its transformer."
@@ -45,7 +45,7 @@ def find_target(target: object) -> Target:
         for name, part in components.items()
         if isinstance(part, nn.Module)
         and not name.startswith("controlnet")
-        and time_argument(part) is not None
+        and signature_of(part) is not None
     }
     if not denoisers:
         raise UnsupportedTarget(

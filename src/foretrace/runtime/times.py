@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
-
-from foretrace.errors import ClockError
-from foretrace.models import find_spec
-
-TIME_ARGUMENTS = ("timestep", "timesteps", "t", "sigma", "sigmas")
-"""Names under which denoisers take their time, in the order they are looked for."""
-
-
-def argument_names(denoiser: nn.Module) -> list[str]:
-    """The names in the signature of the denoiser's ``forward``, in order."""
-    written = getattr(denoiser, "_orig_mod", denoiser)  # torch.compile hides the signature
-    return list(inspect.signature(written.forward).parameters)
-
-
-def time_argument(denoiser: nn.Module) -> tuple[str, int] | None:
-    """Name and position of the time in the signature of the denoiser's ``forward``, or None."""
-    names = argument_names(denoiser)
-    usual = (find_spec(getattr(denoiser, "_orig_mod", denoiser)).time, *TIME_ARGUMENTS)
-    return next(((name, names.index(name)) for name in usual if name in names), None)
-
-
-def pick_time(where: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The time argument of one call."""
-    name, position = where
-    value = kwargs.get(name, args[position] if position < len(args) else None)
-    if value is None:
-        raise ClockError(
-            f"the denoiser was called without its time argument {name!r}; expected a number or a tensor. "
-            f"Pass {name}=... at every call."
-        )
-    return value
+from torch import Tensor
 
 
 class Reading(NamedTuple):

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from foretrace.runtime.invocation import Invocation
+from foretrace.runtime.signature import signature_of
 from foretrace.runtime.target import find_target
-from foretrace.runtime.times import pick_time, time_argument
 
 
 class Clock:
@@ -49,11 +50,11 @@ def watch_context(pipe: Any, clock: Clock, steps: int) -> None:
 
 
 def _ticking(clock: Clock, denoiser: nn.Module) -> Callable[..., None]:
-    where = time_argument(denoiser)
-    assert where is not None  # find_target has seen it
+    signature = signature_of(denoiser)
+    assert signature is not None  # find_target has seen it
 
     def before(module: nn.Module, args: Any, kwargs: Any) -> None:
-        value = pick_time(where, args, kwargs)
+        value = signature.time_of(Invocation(module, args, kwargs))
         clock.time = float(value.flatten()[0]) if isinstance(value, Tensor) else float(value)
 
     return before
