@@ -58,10 +58,20 @@ def common_options(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 class Trainer:
-    """The whole state of a run, so that it can be saved and picked up at any step."""
+    """The whole state of a run, so that it can be saved and picked up at any step.
 
-    def __init__(self, args: argparse.Namespace, model: nn.Module, batches: Batches, loss: Loss) -> None:
-        self.args, self.model, self.batches, self.loss = args, model, batches, loss
+    ``about`` goes into the checkpoint as it is, for who reads it.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        model: nn.Module,
+        batches: Batches,
+        loss: Loss,
+        about: dict[str, object] | None = None,
+    ) -> None:
+        self.args, self.model, self.batches, self.loss, self.about = args, model, batches, loss, about or {}
         self.forward = torch.compile(model) if args.compile else model
         self.optimizers = Optimizers(model, args.optimizer, args.lr)
         self.ema = Ema(model, args.ema)
@@ -100,6 +110,7 @@ class Trainer:
             "history": self.history.rows,
             "step": self.step,
             "seconds": self.seconds,
+            **self.about,
         }
         part = self.path.with_suffix(".part")
         torch.save(state, part)
