@@ -8,31 +8,46 @@ from typing import Any
 import torch
 
 import foretrace as ft
+from foretrace.bench.quality.distribution import frechet, gaussian_of
+from foretrace.bench.quality.networks import of_task
 from foretrace.demo.compare import relative_l2
 from foretrace.demo.tasks import Task
 from foretrace.offline.progress import console
 from foretrace.offline.tune import Tuner, prepare
 
-SEARCH_SEED, TEST_SEED = 1000, 0
-"""Schedules are searched on noises that no row is judged on."""
+SEARCH_SEED, TEST_SEED, OTHER_SEED = 1000, 0, 50_000
+"""Schedules are searched on noises that no row is judged on, and distributions compared with others still."""
 
 
 class Table:
-    """See above. Rows are printed as they come."""
+    """See above. Rows are printed as they come.
 
-    def __init__(self, task: Task, samples: int, batch: int, steps: int | None = None) -> None:
+    ``others``: rows have the Frechet distance, in the features of the task's judge, to so many uncached
+    samples of other noises.
+    """
+
+    def __init__(
+        self, task: Task, samples: int, batch: int, steps: int | None = None, others: int = 0
+    ) -> None:
         self.task, self.samples, self.batch = task, samples, batch
         self.steps = steps or task.steps
         self.uncached = self.draw()
+        self.others = self.seen(self.draw(count=others, seed=OTHER_SEED)) if others else None
         self.rows: list[dict[str, Any]] = []
 
-    def draw(self, steps: int | None = None) -> torch.Tensor:
-        """The test samples, a few at a time."""
-        parts = []
-        for start in range(0, self.samples, self.batch):
-            numbers = range(start, min(self.samples, start + self.batch))
-            parts.append(self.task.draw(self.task.arguments(numbers, TEST_SEED, steps or self.steps)))
+    def draw(self, steps: int | None = None, count: int | None = None, seed: int = TEST_SEED) -> torch.Tensor:
+        """Samples, a few at a time; by default the test samples."""
+        parts, wanted = [], self.samples if count is None else count
+        for start in range(0, wanted, self.batch):
+            numbers = range(start, min(wanted, start + self.batch))
+            parts.append(self.task.draw(self.task.arguments(numbers, seed, steps or self.steps)))
         return torch.cat(parts)
+
+    def seen(self, images: torch.Tensor) -> torch.Tensor:
+        """Features of the task's judge, (samples, width)."""
+        found = of_task(self.task)
+        assert found is not None
+        return torch.cat([found[1](part).pooled for part in images.split(64)])
 
     def add(self, label: str, computed: list[int], images: torch.Tensor, **more: Any) -> None:
         """One row."""
@@ -53,7 +68,12 @@ class Table:
                 **more,
             }
         )
-        print(f"{label:32} {len(computed):3} {statistics.fmean(each):.4f} {self.rows[-1]['score']:.3f}")
+        told = f"{label:32} {len(computed):3} {statistics.fmean(each):.4f} {self.rows[-1]['score']:.3f}"
+        if self.others is not None:
+            apart = frechet(gaussian_of(self.seen(images)), gaussian_of(self.others))
+            self.rows[-1] |= {"frechet": apart, "frechet_samples": len(self.others)}
+            told += f" {apart:.3f}"
+        print(told, flush=True)
 
     def method(self, label: str, method: ft.Method, **more: Any) -> None:
         """One row for a method."""
