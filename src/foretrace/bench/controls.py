@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -44,16 +45,31 @@ def other_sampler(name: str, scheduler: Any) -> Any:
     from diffusers.utils import logging
 
     settings: dict[str, Any] = dict(SETTINGS.get(name, {}))
-    if "FlowMatch" in type(scheduler).__name__:
+    flow = "FlowMatch" in type(scheduler).__name__
+    if flow:
         shift = getattr(scheduler.config, "shift", 1.0)
-        flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
-        settings |= flow
+        settings |= {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # it lists the settings that only the old sampler has
     try:
-        return _class_of(name).from_config(scheduler.config, **settings)
+        found = _class_of(name).from_config(scheduler.config, **settings)
     finally:
         logging.set_verbosity(verbosity)
+    return _deaf_to_mu(found) if flow and not scheduler.config.get("use_dynamic_shifting") else found
+
+
+def _deaf_to_mu(scheduler: Any) -> Any:
+    """``scheduler`` with a fixed shift. Pipelines of flow models hand every sampler the dynamic shift ``mu``,
+    which their own ignores where its shift is fixed, and others refuse.
+    """
+    taken = scheduler.set_timesteps
+
+    @functools.wraps(taken)
+    def set_timesteps(*args: Any, mu: float | None = None, **kwargs: Any) -> None:
+        taken(*args, **kwargs)
+
+    scheduler.set_timesteps = set_timesteps
+    return scheduler
 
 
 def _class_of(name: str) -> Any:
