@@ -65,19 +65,19 @@ def climb(start: Sequence[int], total: int, cost: Callable[[Sequence[int]], floa
 
 def near(starts: Sequence[Sequence[int]], total: int, count: int) -> list[tuple[int, ...]]:
     """``count`` schedules up to three moves away from one of ``starts``."""
-    rng, found = np.random.default_rng(0), {}
+    rng, found = np.random.default_rng(0), set[tuple[int, ...]]()
     while len(found) < count:
         one = Candidate(tuple(starts[len(found) % len(starts)]), ft.Reuse())
         for _ in range(int(rng.integers(1, 4))):
             one = next(moves(one, total, [ft.Reuse()], rng))
-        found[one.computed] = None
-    return list(found)
+        found.add(one.computed)
+    return sorted(found)
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's."""
-    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(x)).tolist() for x in (a, b))
+    return statistics.correlation(first, second)
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
     for count in args.counts:
         for predictor in PREDICTORS:
             even, proposed = uniform(total, count), propose(gram, predictor, count, every)
-            liked = {
+            liked: dict[str, Sequence[int]] = {
                 "even": even,
                 "squares": proposed,
                 f"squares, {PROBES} probes": propose(gram, predictor, count, few),

@@ -16,7 +16,14 @@ import foretrace as ft
 from foretrace.history import Step
 from foretrace.offline.amplification import amplification
 from foretrace.offline.judge import Candidate
-from foretrace.offline.proposal import fill_amplification, propose, squared_error, stencil, uniform
+from foretrace.offline.proposal import (
+    even_schedules,
+    fill_amplification,
+    propose,
+    squared_error,
+    stencil,
+    uniform,
+)
 
 seeds = st.integers(0, 999)
 predictors = st.sampled_from([ft.Reuse(), ft.Lagrange(1), ft.Lagrange(2), ft.Damped(ft.Lagrange(2))])
@@ -176,3 +183,12 @@ def test_features_that_stand_still_amplify_nothing() -> None:
     judge = Linear(torch.ones(5, 3, dtype=torch.float64), [1.0] * 5)
     assert amplification(judge, torch.ones(5, 5), ft.Reuse(), 9) == [1.0] * 5  # type: ignore[arg-type]
     assert judge.asked == []
+
+
+@given(data=st.data(), total=st.integers(1, 60))
+def test_all_even_schedules_have_the_number_of_steps_asked_for(data, total: int) -> None:
+    count = data.draw(st.integers(1, total))
+    found = even_schedules(total, count)
+    assert all(len(set(one)) == count and one == sorted(one) for one in found)
+    assert all(one[0] == 0 and one[-1] < total for one in found)
+    assert found[0] == uniform(total, count)

@@ -13,7 +13,7 @@ import foretrace as ft
 from foretrace.errors import InvalidSetting, NoGain
 from foretrace.offline.judge import Candidate
 from foretrace.offline.progress import silent
-from foretrace.offline.proposal import uniform
+from foretrace.offline.proposal import even_schedules, uniform
 from foretrace.offline.sampling import relative_error, sample
 from foretrace.offline.search import Found
 from foretrace.offline.tune import Tuner, as_profile, prepare
@@ -51,7 +51,7 @@ def test_end_to_end_on_a_trained_model(tmp_path: Path) -> None:
     assert measured["held_out_error"] == pytest.approx(error(pipe, found.method, made[2:]), rel=1e-6)
     assert measured["search_error"] == pytest.approx(error(pipe, found.method, made[:2]), rel=1e-6)
     mask, predictor = measured["uniform"]
-    assert mask in (uniform(STEPS, 4), uniform(STEPS, 4, last=True))
+    assert mask in even_schedules(STEPS, 4)
     even = ft.Method(ft.Mask(mask), next(p for p in TWO if str(p) == predictor))
     assert measured["uniform_held_out_error"] == pytest.approx(error(pipe, even, made[2:]), rel=1e-6)
     path = found.save(tmp_path / "profile.safetensors")
@@ -154,7 +154,7 @@ def test_what_does_not_carry_over_is_not_handed_out(tuner: Tuner) -> None:
 def test_the_best_uniform_is_chosen_on_other_calls_than_it_is_judged_on(tuner: Tuner) -> None:
     for count in (1, 3, STEPS):
         best, held_out = tuner.best_uniform(count)
-        assert best.computed in {tuple(uniform(STEPS, count)), tuple(uniform(STEPS, count, last=True))}
+        assert list(best.computed) in even_schedules(STEPS, count)
         assert held_out == tuner.held_out.error(best)
         assert all(tuner.judge.error(best) <= tuner.judge.error(Candidate(best.computed, p)) for p in TWO)
     assert not set(tuner.judge.digests) & set(tuner.held_out.digests)

@@ -97,6 +97,22 @@ def uniform(total: int, count: int, last: bool = False) -> list[int]:
     return sorted({min(total - 1, math.floor(i * span + 0.5)) for i in range(count)})
 
 
+def even_schedules(total: int, count: int) -> list[list[int]]:
+    """Schedules of ``count`` steps whose gaps are as equal as they go, in several ways: `uniform`; with the
+    last step among them; after two and after three computed steps; and at one stride, of whose steps what is
+    left over of ``count`` is computed at the start.
+    """
+    found = [uniform(total, count), uniform(total, count, last=True)]
+    for warm in (1, 2):
+        if count > warm + 1:
+            rest = uniform(total - warm, count - warm)
+            found.append([*range(warm), *(warm + i for i in rest)])
+    strided = range(0, total, math.ceil(total / count))
+    others = [i for i in range(total) if i not in strided]
+    found.append(sorted([*strided, *others[: count - len(strided)]]))
+    return found
+
+
 def fill_amplification(probed: dict[int, float], total: int) -> list[float]:
     """``A_i`` at all steps from some of them: linear in the logarithm between, constant beyond."""
     known = sorted((i, math.log(max(a, 1e-12))) for i, a in probed.items())

@@ -6,8 +6,9 @@ calls too, and the best there is what comes out.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -24,6 +25,8 @@ PATIENCE = 6
 
 SHARE = 4
 """One in so many seeds is judged on all calls."""
+KEPT = 3
+"""So many predictors, the best with the first schedule, are tried with the others."""
 
 
 @dataclass
@@ -95,8 +98,8 @@ def search(
     began, rng = time.monotonic(), np.random.default_rng(seed)
     left = max(1, int(min(deadline - began, 1e9)))
     with progress("searching (s)", left) as advance:
-        clock = _Clock(deadline, advance)
-        best = _best_seed(seeds, judge, held_out, clock)
+        clock = Clock(deadline, advance)
+        best = best_seed(seeds, judge, held_out, clock)
         current, error, idle = best.candidate, best.error, 0
         improved = True
         while improved and idle < PATIENCE and not clock.over():
@@ -121,14 +124,11 @@ def search(
     return best
 
 
-def _best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock: _Clock) -> Found:
-    """The seed of least error: all on one call, the best of them on all. The first is judged in any case."""
-    rough = {seeds[0]: judge.error(seeds[0], calls=1)}
-    for candidate in seeds[1:]:
-        if clock.over():
-            break
-        rough[candidate] = judge.error(candidate, calls=1)
-    first, *others = sorted(rough, key=rough.__getitem__)[: max(3, len(rough) // SHARE)]
+def best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock: Clock | None = None) -> Found:
+    """The seed of least error: the best on one call are judged on all. The first is judged in any case."""
+    clock = Clock(math.inf) if clock is None else clock
+    ranked = _by_first_call(seeds, judge, clock)
+    first, *others = ranked[: max(3, len(ranked) // SHARE)]
     best = Found(first, judge.error(first), 0.0)
     for candidate in others:
         if clock.over():
@@ -141,10 +141,25 @@ def _best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock:
     return best
 
 
-class _Clock:
+def _by_first_call(seeds: Sequence[Candidate], judge: Judge, clock: Clock) -> list[Candidate]:
+    """The seeds by their error on the first call, without those whose predictor is far behind with the first
+    schedule.
+    """
+    first = seeds[0].computed
+    found = {seeds[0]: judge.error(seeds[0], calls=1)}
+    for candidate in seeds[1:]:
+        if clock.over():
+            break
+        known = {one.predictor: error for one, error in found.items() if one.computed == first}
+        if candidate.computed == first or candidate.predictor in sorted(known, key=known.__getitem__)[:KEPT]:
+            found[candidate] = judge.error(candidate, calls=1)
+    return sorted(found, key=found.__getitem__)
+
+
+class Clock:
     """Tells whether the time is over, and the progress bar how much of it is."""
 
-    def __init__(self, deadline: float, advance: object) -> None:
+    def __init__(self, deadline: float, advance: Callable[[int], object] = int) -> None:
         self.deadline, self._advance, self._told = deadline, advance, time.monotonic()
 
     def over(self) -> bool:
@@ -152,6 +167,6 @@ class _Clock:
         now = time.monotonic()
         whole = int(min(now, self.deadline) - self._told)
         if whole > 0:
-            self._advance(whole)  # type: ignore[operator]
+            self._advance(whole)
             self._told += whole
         return now >= self.deadline

@@ -17,10 +17,10 @@ from foretrace.offline.amplification import amplification
 from foretrace.offline.calls import Call, check_calls
 from foretrace.offline.judge import Candidate, Judge
 from foretrace.offline.progress import Progress, silent
-from foretrace.offline.proposal import propose, uniform
+from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.record import record
 from foretrace.offline.recording import Recording
-from foretrace.offline.search import Found, search
+from foretrace.offline.search import Found, best_seed, search
 from foretrace.offline.spread import gain_with_spread
 from foretrace.predictor import (
     AdaptiveLagrange,
@@ -65,20 +65,19 @@ class Tuner:
         return self.recording.steps
 
     def seeds(self, count: int) -> list[Candidate]:
-        """Uniform strides and proposals, with every predictor; uniform ones first."""
+        """Even schedules and proposals, with every predictor; `uniform` comes first."""
         linear = [p for p in self.predictors if isinstance(p, LinearPredictor)]
-        masks = [uniform(self.steps, count), uniform(self.steps, count, last=True)]
-        gram = self.recording.gram()
+        masks, gram = even_schedules(self.steps, count), self.recording.gram()
         masks += [propose(gram, p, count, self.amplification) for p in linear]
         unique = list(dict.fromkeys(tuple(mask) for mask in masks))
         return [Candidate(mask, p) for mask in unique for p in self.predictors]
 
     def best_uniform(self, count: int) -> tuple[Candidate, float]:
-        """The uniform stride and predictor of least error on the search calls, and its held-out error."""
-        masks = {tuple(uniform(self.steps, count)), tuple(uniform(self.steps, count, last=True))}
-        candidates = [Candidate(mask, p) for mask in sorted(masks) for p in self.predictors]
-        best = min(candidates, key=self.judge.error)
-        return best, self.held_out.error(best)
+        """The even schedule and predictor of least error on the search calls, and its held-out error."""
+        masks = dict.fromkeys(tuple(mask) for mask in even_schedules(self.steps, count))
+        seeds = [Candidate(mask, p) for mask in masks for p in self.predictors]
+        best = best_seed(seeds, self.judge, self.held_out)
+        return best.candidate, best.held_out
 
     def search(self, count: int, seconds: float, seed: int, progress: Progress) -> Found:
         """`search` from `seeds` with ``count`` computed steps."""
