@@ -98,11 +98,18 @@ def of_gate(method: ft.Method, free: dict[str, Any], setting: str, value: float)
     return dataclasses.replace(method, gate=dataclasses.replace(method.gate, **{setting: value}, **free))
 
 
-def gates(task: Task, counts: Sequence[int], batch: int) -> list[dict[str, Any]]:
+def wanted(label: str, only: Sequence[str]) -> bool:
+    """Whether a row is asked for: all are where no name is given."""
+    return not only or label.split(",")[0] in only
+
+
+def gates(task: Task, counts: Sequence[int], batch: int, only: Sequence[str]) -> list[dict[str, Any]]:
     """A row for every gate and count."""
     rows: list[dict[str, Any]] = []
     for label, (name, settings) in KNOBS.items():
         recipe = label.split(",")[0]
+        if not wanted(label, only):
+            continue
         make = functools.partial(of_recipe, recipe, settings, name)
         for count in counts:
             value = knob(task, make, count, batch)
@@ -111,10 +118,14 @@ def gates(task: Task, counts: Sequence[int], batch: int) -> list[dict[str, Any]]
     return rows
 
 
-def fitted(task: Task, counts: Sequence[int], batch: int, folder: Path) -> list[dict[str, Any]]:
+def fitted(
+    task: Task, counts: Sequence[int], batch: int, folder: Path, only: Sequence[str]
+) -> list[dict[str, Any]]:
     """A profile for every gate that must be fitted, and count."""
     rows = []
     for name, setting in FITTED.items():
+        if not wanted(name, only):
+            continue
         profile = ft.fit(task.pipe, name, calls_of(task, 2, 6), progress=console, force=True)
         free = {"early": None} if name == "sencache" else {}
         make = functools.partial(of_gate, profile.method, free, setting)
@@ -142,20 +153,24 @@ def schedules(task: Task, counts: Sequence[int], minutes: float, folder: Path) -
     return rows
 
 
-def strides(steps: int, counts: Sequence[int], intervals: Sequence[int]) -> list[dict[str, Any]]:
+def strides(
+    steps: int, counts: Sequence[int], intervals: Sequence[int], only: Sequence[str]
+) -> list[dict[str, Any]]:
     """A row for every method with an interval, and Spectrum at the growth that computes so many."""
     rows: list[dict[str, Any]] = [
         {"name": label.split(",")[0], "settings": {"interval": k, **settings}}
         for label, settings in STRIDES.items()
+        if wanted(label, only)
         for k in intervals
     ]
-    for count in counts:
+    for count in counts if wanted("spectrum", only) else ():
         flex = min(
             (round(0.05 * i, 2) for i in range(1, 120)),
             key=lambda flex: (abs(len(ft.Growing(flex=flex).table(steps)) - count), flex),
         )
         rows.append({"name": "spectrum", "settings": {"flex": flex}})
-    rows += [{"name": "adacache", "settings": {"codebook": book}} for book in ("slow", "fast")]
+    if wanted("adacache", only):
+        rows += [{"name": "adacache", "settings": {"codebook": book}} for book in ("slow", "fast")]
     return rows
 
 
@@ -199,17 +214,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=1.0, help="For each tuned schedule.")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--only", nargs="*", default=[], help="Methods; all without.")
+    parser.add_argument("--shown", type=int, default=4, help="Samples that the report shows.")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     task = load_task(args.model)
-    rows = strides(task.steps, args.counts, args.intervals) + gates(task, args.counts, args.batch)
-    rows += fitted(task, args.counts, args.batch, args.out)
+    rows = strides(task.steps, args.counts, args.intervals, args.only)
+    rows += gates(task, args.counts, args.batch, args.only)
+    rows += fitted(task, args.counts, args.batch, args.out, args.only)
     rows += schedules(task, args.counts, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
     named = peers(rows, args.intervals) if args.peers else []
-    head = {name: getattr(args, name) for name in ("model", "samples", "batch", "rounds")}
+    head = {name: getattr(args, name) for name in ("model", "samples", "batch", "rounds", "shown")}
     head |= {"fewer_steps": args.counts, "reference": "other-seeds", "out": str(args.out), "peers": named}
     (args.out / "bench.toml").write_text(toml(head, rows))
     print(f"wrote {args.out / 'bench.toml'}: {len(rows)} rows and {len(named)} of peers")
