@@ -154,6 +154,13 @@ def test_filled_amplification_goes_through_what_was_probed(data, total: int) -> 
         assert value == pytest.approx(between, rel=1e-9)
 
 
+def test_a_step_without_effect_says_nothing_of_its_neighbours() -> None:
+    """As the last step of a DDIM run that ends at its own time."""
+    filled = fill_amplification({0: 4.0, 4: 1.0, 8: 0.0}, 9)
+    assert filled[:5] == pytest.approx([4.0, 8**0.5, 2.0, 2**0.5, 1.0])
+    assert filled[5:] == [1.0, 1.0, 1.0, 0.0]
+
+
 class Linear:
     """A judge to whom a forecast step costs its own error times ``by[step]``."""
 

@@ -24,6 +24,8 @@ from foretrace.predictor import LinearPredictor
 
 LONGEST = 16
 """The longest run of skipped steps that is considered, plus one."""
+NO_EFFECT = 1e-6
+"""An amplification this small beside the largest is none."""
 MOST_POINTS = 3
 """The dynamic programme keeps this many computed steps apart; more points are left to the runs."""
 
@@ -114,11 +116,18 @@ def even_schedules(total: int, count: int) -> list[list[int]]:
 
 
 def fill_amplification(probed: dict[int, float], total: int) -> list[float]:
-    """``A_i`` at all steps from some of them: linear in the logarithm between, constant beyond."""
-    known = sorted((i, math.log(max(a, 1e-12))) for i, a in probed.items())
+    """``A_i`` at all steps from some of them: linear in the logarithm between, constant beyond.
+
+    A step without any effect (the last one of a DDIM run that ends at its own time has none) tells nothing of
+    its neighbours: it is 0, and they are filled from the other probes.
+    """
+    least = NO_EFFECT * max(probed.values())
+    known = sorted((i, math.log(a)) for i, a in probed.items() if a > least)
     filled = []
     for step in range(total):
-        if step <= known[0][0]:
+        if not known or probed.get(step, math.inf) <= least:
+            filled.append(-math.inf)
+        elif step <= known[0][0]:
             filled.append(known[0][1])
         elif step >= known[-1][0]:
             filled.append(known[-1][1])
