@@ -2,7 +2,8 @@
 
 The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
 and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `tuned` with it;
-``search_runs`` are the runs of one sample that a search took beyond the recording.
+``search_runs`` are the runs of one sample that a search took beyond the recording. `even` rows are every even
+schedule with every predictor that the search chooses from.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 """
 
@@ -20,9 +21,9 @@ import foretrace as ft
 from foretrace.demo.tasks import load_task
 from foretrace.offline.judge import Judge
 from foretrace.offline.progress import console
-from foretrace.offline.proposal import propose, uniform
+from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.published import cem, dpcache, lemica, smoothcache
-from foretrace.offline.tune import PROBES, Tuner, as_profile
+from foretrace.offline.tune import PREDICTORS, PROBES, Tuner, as_profile
 
 PARABOLA = ft.Lagrange(2)
 
@@ -43,14 +44,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare searches for schedules.")
     parser.add_argument("--model", default="shapes-dit")
     parser.add_argument("--counts", type=int, nargs="+", default=[8, 11, 18])
-    parser.add_argument("--minutes", type=float, default=1.5, help="Of our closed-loop search, each.")
-    parser.add_argument("--search-samples", type=int, default=12)
-    parser.add_argument("--samples", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=2.5, help="Of our closed-loop search, each.")
+    parser.add_argument("--search-samples", type=int, default=24)
+    parser.add_argument("--search-batch", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     table = Table(load_task(args.model), args.samples, args.batch)
-    tuner = table.tuner(args.search_samples)
+    tuner = table.tuner(args.search_samples, args.search_batch)
     probes = PROBES * len(tuner.judge.references[0])
     first = table.task.arguments(range(1), SEARCH_SEED, table.steps)
     one = Judge(table.task.pipe, ft.PerModel(), [first], [tuner.judge.references[0][:1]])
@@ -60,8 +63,9 @@ def main() -> None:
         table.method(label, method, predictor=str(predictor), search_runs=runs, asked=count, **more)
 
     for count in args.counts:
-        for predictor in (ft.Reuse(), ft.Lagrange(1), PARABOLA):
-            row("spread evenly", uniform(table.steps, count), predictor, 0)
+        for computed in dict.fromkeys(map(tuple, even_schedules(table.steps, count))):
+            for predictor in PREDICTORS:
+                row("even", list(computed), predictor, 0)
         for name, found, predictor, runs in published(tuner, one, count):
             row(name, found, predictor, runs)
         for predictor in (ft.Lagrange(1), PARABOLA):
@@ -69,9 +73,9 @@ def main() -> None:
             row("proposed", found, predictor, probes)
         before = tuner.judge.runs + tuner.held_out.runs
         profile = as_profile(tuner, tuner.search(count, 60 * args.minutes, 0, console), count)
-        runs = (tuner.judge.runs + tuner.held_out.runs - before) * args.batch + probes
-        method = profile.method
-        table.method("tuned", method, predictor=str(method.predictor), search_runs=runs, asked=count)
+        runs = (tuner.judge.runs + tuner.held_out.runs - before) * args.search_batch + probes
+        method, told = profile.method, {"search_runs": runs, "asked": count, "measured": profile.measured}
+        table.method("tuned", method, predictor=str(method.predictor), **told)
         table.add("fewer steps", list(range(count)), table.draw(count), predictor="-", asked=count)
     write_lines(RESULTS / f"searches_{args.model.replace('-', '_')}.jsonl", table.rows, cpu_name())
 

@@ -81,10 +81,11 @@ class Table:
             images = self.draw()
         self.add(label, run.report.computed, images, **more)
 
-    def tuner(self, samples: int) -> Tuner:
+    def tuner(self, samples: int, batch: int | None = None) -> Tuner:
         """A tuner over ``samples`` samples of other noises, a third of which only judges."""
+        size = batch or self.batch
         calls = [
-            self.task.arguments(range(start, min(samples, start + self.batch)), SEARCH_SEED, self.steps)
-            for start in range(0, samples, self.batch)
+            self.task.arguments(range(start, min(samples, start + size)), SEARCH_SEED, self.steps)
+            for start in range(0, samples, size)
         ]
         return prepare(self.task.pipe, calls, progress=console)
