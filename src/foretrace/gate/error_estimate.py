@@ -87,7 +87,8 @@ class ErrorEstimate(Gate):
     Args:
         tolerance: of the local error that a run of skipped steps may add up to, relative to the latent; 0
             computes every step, ``inf`` skips all that the schedule allows.
-        order: of the forecast whose error is estimated: that of the predictor, as a rule.
+        order: whose error is estimated: that of the predictor, or one less where the predictor is the better
+            of the pair.
         safety: the share of the tolerance that is spent.
         growth: how many times longer than the interval before it an interval may be, or one step longer.
         limits: between which the scale of the estimate stays.
@@ -99,7 +100,7 @@ class ErrorEstimate(Gate):
     tolerance: float
     order: int = 1
     safety: float = 1.0
-    growth: float = 2.0
+    growth: float = 1.25
     limits: tuple[float, float] = (0.25, 4.0)
     amplification: tuple[float, ...] = ()
 
