@@ -1,8 +1,8 @@
 """Gates against static schedules at equal average computed steps, on a reference model.
 
 Every sample decides for itself, as if it were alone. The threshold that gives so many computed steps on
-average is found on other noises than those of the rows. Beside them: schedules spread evenly, and the
-sampler with fewer steps.
+average is found on other noises than those of the rows. Beside them: schedules spread evenly or at one
+stride, and the sampler with fewer steps. With some `--gates` only, the other lines of the results stay.
 Run: python benchmarks/gate_rows.py --model shapes-dit --counts 8 11 14 18
 """
 
@@ -15,18 +15,19 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from record import RESULTS, cpu_name, write_lines
+from record import RESULTS, cpu_name, replace_lines, write_lines
 from task_table import SEARCH_SEED, TEST_SEED, Table
 
 import foretrace as ft
 from foretrace.demo.tasks import load_task
 from foretrace.offline.progress import console
-from foretrace.offline.proposal import uniform
+from foretrace.offline.proposal import even_schedules
 
 STATIC: dict[str, ft.Predictor] = {
     "reuse": ft.Reuse(),
     "Lagrange 1": ft.Lagrange(1),
     "Lagrange 2": ft.Lagrange(2),
+    "soft order 2": ft.SoftLagrange(2),
     "TraCache, order up to 4": ft.AdaptiveLagrange(4),
 }
 Maker = Callable[[float], ft.Method]
@@ -130,13 +131,18 @@ def main() -> None:
     for order in (1, 2):
         makers[f"error_estimate, order {order}, amplified"] = amplified(table, order, args.fit_samples)
     for count in args.counts:
-        for name, predictor in STATIC.items():
-            spread = ft.Mask(uniform(table.steps, count))
-            table.method(f"spread evenly, {name}", ft.Method(spread, predictor), target=count)
+        schedules = even_schedules(table.steps, count)
+        for label, computed in (("spread evenly", schedules[0]), ("one stride", schedules[-1])):
+            for name, predictor in STATIC.items():
+                table.method(f"{label}, {name}", ft.Method(ft.Mask(computed), predictor), target=count)
         table.add("fewer steps", list(range(count)), table.draw(count), target=count)
         for name, make in makers.items():
             table.gate(name, make, count, args.fit_samples)
-    write_lines(RESULTS / f"gates_{args.model.replace('-', '_')}.jsonl", table.rows, cpu_name())
+    path = RESULTS / f"gates_{args.model.replace('-', '_')}.jsonl"
+    if path.is_file() and len(args.gates) < len(GATES):
+        replace_lines(path, table.rows, cpu_name(), ("label", "target"))
+    else:
+        write_lines(path, table.rows, cpu_name())
 
 
 if __name__ == "__main__":
