@@ -27,7 +27,7 @@ STEPS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--order", type=int, default=2)
+    parser.add_argument("--order", type=int, default=1)
     parser.add_argument("--samples", type=int, default=12)
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
