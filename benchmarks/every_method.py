@@ -26,6 +26,7 @@ import foretrace as ft
 from foretrace.demo.tasks import Task, load_task
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import uniform
+from foretrace.offline.tune import as_profile, prepare
 
 STRIDES: dict[str, dict[str, Any]] = {
     "fora": {},
@@ -140,11 +141,10 @@ def fitted(
 
 def schedules(task: Task, counts: Sequence[int], minutes: float, folder: Path) -> list[dict[str, Any]]:
     """Tuned schedules, and a parabola on evenly spread steps."""
-    rows = []
+    rows, tuner = [], prepare(task.pipe, calls_of(task, 4, 15), progress=console)
     for count in counts:
-        profile = ft.tune(
-            task.pipe, calls_of(task, 6, 3), computed_steps=count, minutes=minutes, progress=console
-        )
+        profile = as_profile(tuner, tuner.search(count, 60 * minutes, 0, console), count)
+        print(f"tuned: {profile.method}, {profile.measured['gain']}", flush=True)
         spread = ft.Method(ft.Mask(uniform(task.steps, count)), ft.Lagrange(2))
         for label, method in (("tuned", profile.method), ("spread evenly, Lagrange 2", spread)):
             path = folder / f"{label.split()[0]}-{count}.safetensors"
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=96)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=1.0, help="For each tuned schedule.")
+    parser.add_argument("--minutes", type=float, default=2.0, help="For each tuned schedule.")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--only", nargs="*", default=[], help="Methods; all without.")
     parser.add_argument("--shown", type=int, default=4, help="Samples that the report shows.")
