@@ -156,6 +156,17 @@ def test_the_amplified_estimate_is_the_final_error() -> None:
     assert found.measured["factor_left"] == pytest.approx(1.0)
 
 
+def test_a_step_without_effect_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the last of a DDIM run that ends at its own time: rounding is all that moves the sample."""
+    import foretrace.offline.fit_errors as module
+
+    monkeypatch.setattr(module, "_effects", lambda task, call: {1: (1.0, 2.0), 3: (1.0, 1e-9)})
+    found = ft.fit(tiny(), "error_estimate", MADE, force=True)
+    assert found.method.gate.amplification[:5] == pytest.approx((2.0, 2.0, 2.0, 0.0, 2.0))
+    assert found.measured["mean_amplification"] == pytest.approx(2.0)
+    assert found.measured["factor_left"] == pytest.approx(1.0)
+
+
 def test_amplification_is_the_geometric_mean_filled_between() -> None:
     assert amplified([{1: (1.0, 2.0)}, {1: (1.0, 8.0), 3: (2.0, 2.0)}], 5) == pytest.approx((4, 4, 2, 1, 1))
     assert amplified([{}], 3) == (1.0, 1.0, 1.0)

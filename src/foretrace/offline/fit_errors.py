@@ -76,11 +76,13 @@ def fit_errors(task: Task) -> Fitted:
     judged = [_effects(task, call) for call in task.held_out]
     steps = task.facts.seen["steps"]
     factors = amplified(fits, steps)
-    pairs = [(i, own, final) for one in judged for i, (own, final) in one.items()]
+    pairs = [
+        (i, *one[i]) for one in judged for i in one if factors[i] > 0
+    ]  # a step without effect explains nothing
     truth = [math.log(final) for _, _, final in pairs]
     plain = [math.log(own) for _, own, _ in pairs]
     said = [math.log(factors[i] * own) for i, own, _ in pairs]
-    same = statistics.fmean(math.log(final / own) for one in fits for own, final in one.values())
+    same = statistics.fmean(math.log(one[i][1] / one[i][0]) for one in fits for i in one if factors[i] > 0)
     measured = {
         "spearman_before": spearman(plain, truth),
         "spearman_after": spearman(said, truth),
