@@ -160,7 +160,11 @@ def test_a_step_without_effect_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     """As the last of a DDIM run that ends at its own time: rounding is all that moves the sample."""
     import foretrace.offline.fit_errors as module
 
-    monkeypatch.setattr(module, "_effects", lambda task, call: {1: (1.0, 2.0), 3: (1.0, 1e-9)})
+    def effects(task: Any, call: Any) -> module.Effects:
+        task.facts.seen["steps"] = STEPS
+        return {1: (1.0, 2.0), 3: (1.0, 1e-9)}
+
+    monkeypatch.setattr(module, "_effects", effects)
     found = ft.fit(tiny(), "error_estimate", MADE, force=True)
     assert found.method.gate.amplification[:5] == pytest.approx((2.0, 2.0, 2.0, 0.0, 2.0))
     assert found.measured["mean_amplification"] == pytest.approx(2.0)
