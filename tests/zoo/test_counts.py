@@ -7,6 +7,7 @@ import torch
 
 import foretrace as ft
 from foretrace.macs import flop_counter, macs_so_far
+from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.log import example_of
 from zoo import CASES
 from zoo.laws import build
@@ -20,7 +21,7 @@ FLEX = {"AnyFlowFARTransformer3DModel", "Kandinsky6SRTransformer3DModel", "WanAn
 @torch.no_grad()
 def test_a_count_is_that_of_a_run(name: str) -> None:
     model, call = build(name), CASES[name].call(0.5)
-    example = example_of((), call, None)
+    example = example_of(Invocation(model, (), call))
     counted = ft.count_call(model, example.args, example.kwargs).computed
     with flop_counter() as counter:
         model(**call)
