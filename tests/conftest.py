@@ -1,8 +1,8 @@
-"""One thread: the models are tiny, and bit-for-bit comparisons should not depend on the split of work."""
+"""One thread a process: the models are tiny, and bit-for-bit comparisons should not depend on the split of work."""
 
 import torch
 from hypothesis import settings
 
 torch.set_num_threads(1)
-settings.register_profile("foretrace", deadline=None, max_examples=40)
+settings.register_profile("foretrace", deadline=None, max_examples=60)
 settings.load_profile("foretrace")
