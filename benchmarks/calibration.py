@@ -41,6 +41,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=240)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[], help="words of the methods' labels; all without")
+    parser.add_argument("--main", action="store_true", help="no rarer variants")
     return parser.parse_args()
 
 
@@ -59,8 +61,10 @@ def main() -> None:
         "Lagrange 1, k=3, output": ft.Method(ft.Stride(3), ft.Lagrange(1), ft.PerModel()),
     }
     for label, method in methods.items():
+        if args.only and not any(word in label for word in args.only):
+            continue
         table.method(label, method, calibration="none")
-        for name in SETTINGS if label == "fora, k=2" else MAIN:
+        for name in SETTINGS if label == "fora, k=2" and not args.main else MAIN:
             settings = SETTINGS[name]
             profile = ft.calibrate(
                 table.task.pipe, method, calls, alpha=ALPHAS, force=True, progress=console, **settings
