@@ -1,4 +1,4 @@
-"""One thread a process: the models are tiny, and bit-for-bit comparisons should not depend on the split of work."""
+"""One thread a process: models are tiny, and bit-for-bit comparisons should not hang on the split of work."""
 
 import torch
 from hypothesis import settings
