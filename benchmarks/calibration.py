@@ -73,7 +73,8 @@ def main() -> None:
             size = profile.method.calibrator.nbytes
             more = {"calibration": name, "measured": profile.measured, "profile_bytes": size}
             table.method(f"{label}, {name}", profile.method, **more)
-    write_lines(RESULTS / "calibration.jsonl", table.rows, cpu_name())
+    name = "_".join(["calibration", *args.only])  # a part does not take the place of the whole
+    write_lines(RESULTS / f"{name}.jsonl", table.rows, cpu_name())
 
 
 if __name__ == "__main__":
