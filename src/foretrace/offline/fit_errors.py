@@ -76,13 +76,12 @@ def fit_errors(task: Task) -> Fitted:
     judged = [_effects(task, call) for call in task.held_out]
     steps = task.facts.seen["steps"]
     factors = amplified(fits, steps)
-    pairs = [
-        (i, *one[i]) for one in judged for i in one if factors[i] > 0
-    ]  # a step without effect explains nothing
+    moving = {i for i, factor in enumerate(factors) if factor > 0}  # a step without effect explains nothing
+    pairs = [(i, own, final) for one in judged for i, (own, final) in one.items() if i in moving]
     truth = [math.log(final) for _, _, final in pairs]
     plain = [math.log(own) for _, own, _ in pairs]
     said = [math.log(factors[i] * own) for i, own, _ in pairs]
-    same = statistics.fmean(math.log(one[i][1] / one[i][0]) for one in fits for i in one if factors[i] > 0)
+    same = statistics.fmean(math.log(one[i][1] / one[i][0]) for one in fits for i in one if i in moving)
     measured = {
         "spearman_before": spearman(plain, truth),
         "spearman_after": spearman(said, truth),
