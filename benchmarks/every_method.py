@@ -139,9 +139,12 @@ def fitted(
     return rows
 
 
-def schedules(task: Task, counts: Sequence[int], minutes: float, folder: Path) -> list[dict[str, Any]]:
+def schedules(
+    task: Task, counts: Sequence[int], samples: int, minutes: float, folder: Path
+) -> list[dict[str, Any]]:
     """Tuned schedules, and a parabola on evenly spread steps."""
-    rows, tuner = [], prepare(task.pipe, calls_of(task, 4, 15), progress=console)
+    batch = min(4, samples // 4)  # a call is judged whole, and a search needs several
+    rows, tuner = [], prepare(task.pipe, calls_of(task, batch, samples // batch), progress=console)
     for count in counts:
         profile = as_profile(tuner, tuner.search(count, 60 * minutes, 0, console), count)
         print(f"tuned: {profile.method}, {profile.measured['gain']}", flush=True)
@@ -212,6 +215,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=96)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tune-samples", type=int, default=60, help="That tuned schedules are found on.")
     parser.add_argument("--minutes", type=float, default=2.0, help="For each tuned schedule.")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--only", nargs="*", default=[], help="Methods; all without.")
@@ -223,7 +227,7 @@ def main() -> None:
     rows = strides(task.steps, args.counts, args.intervals, args.only)
     rows += gates(task, args.counts, args.batch, args.only)
     rows += fitted(task, args.counts, args.batch, args.out, args.only)
-    rows += schedules(task, args.counts, args.minutes, args.out)
+    rows += schedules(task, args.counts, args.tune_samples, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
     named = peers(rows, args.intervals) if args.peers else []
