@@ -28,7 +28,7 @@ from foretrace.offline.progress import console
 from foretrace.offline.proposal import propose, squared_error, stencil, uniform
 from foretrace.offline.record import record
 from foretrace.offline.search import moves
-from foretrace.offline.tune import PROBES
+from foretrace.offline.tuner import PROBES
 from foretrace.predictor import LinearPredictor
 
 PREDICTORS: tuple[LinearPredictor, ...] = (ft.Reuse(), ft.Lagrange(1), ft.Lagrange(2))

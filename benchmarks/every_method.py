@@ -26,7 +26,8 @@ import foretrace as ft
 from foretrace.demo.tasks import Task, load_task
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import uniform
-from foretrace.offline.tune import as_profile, prepare
+from foretrace.offline.tune import as_profile
+from foretrace.offline.tuner import prepare
 
 STRIDES: dict[str, dict[str, Any]] = {
     "fora": {},

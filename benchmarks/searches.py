@@ -1,8 +1,8 @@
 """Schedules that papers search for, beside ours: on one recording, at equal computed steps.
 
 The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
-and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `tuned` with it;
-``search_runs`` are the runs of one sample that a search took beyond the recording. `even` rows are every even
+and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `searched` with it,
+in half of ``--minutes``, `tuned` with factors fitted in the other half; ``search_runs`` are the runs of one sample that a search took beyond the recording. `even` rows are every even
 schedule with every predictor that the search chooses from.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +24,8 @@ from foretrace.offline.judge import Judge
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.published import cem, dpcache, lemica, smoothcache
-from foretrace.offline.tune import PREDICTORS, PROBES, Tuner, as_profile
+from foretrace.offline.tune import as_profile
+from foretrace.offline.tuner import PREDICTORS, PROBES, SEARCHING, Tuner
 
 PARABOLA = ft.Lagrange(2)
 
@@ -76,6 +78,9 @@ def main() -> None:
         runs = (tuner.judge.runs + tuner.held_out.runs - before) * args.search_batch + probes
         method, told = profile.method, {"search_runs": runs, "asked": count, "measured": profile.measured}
         table.method("tuned", method, predictor=str(method.predictor), **told)
+        plain = replace(tuner, factors=False)  # its runs are remembered, so this takes no time
+        found = plain.search(count, 60 * args.minutes * SEARCHING, 0, console).candidate
+        row("searched", list(found.computed), found.predictor, 0)
         table.add("fewer steps", list(range(count)), table.draw(count), predictor="-", asked=count)
     write_lines(RESULTS / f"searches_{args.model.replace('-', '_')}.jsonl", table.rows, cpu_name())
 

@@ -13,7 +13,7 @@ from foretrace.bench.quality.networks import of_task
 from foretrace.demo.compare import relative_l2
 from foretrace.demo.tasks import Task
 from foretrace.offline.progress import console
-from foretrace.offline.tune import Tuner, prepare
+from foretrace.offline.tuner import Tuner, prepare
 
 SEARCH_SEED, TEST_SEED, OTHER_SEED = 1000, 0, 50_000
 """Schedules are searched on noises that no row is judged on, and distributions compared with others still."""

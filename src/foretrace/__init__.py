@@ -68,6 +68,7 @@ from foretrace.predictor import LinearPredictor as LinearPredictor
 from foretrace.predictor import MeanSlope as MeanSlope
 from foretrace.predictor import Predictor as Predictor
 from foretrace.predictor import Reuse as Reuse
+from foretrace.predictor import ScaledLagrange as ScaledLagrange
 from foretrace.predictor import SoftLagrange as SoftLagrange
 from foretrace.predictor import Taylor as Taylor
 from foretrace.profile import Profile as Profile
@@ -133,6 +134,7 @@ __all__ = [
     "RefreshRepay",
     "Report",
     "Reuse",
+    "ScaledLagrange",
     "Schedule",
     "SeaCache",
     "SenCache",

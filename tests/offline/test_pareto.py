@@ -12,7 +12,7 @@ from PIL import Image
 import foretrace as ft
 from foretrace.errors import InvalidSetting
 from foretrace.offline.pareto import fewer_steps, pareto, save_pareto
-from foretrace.offline.tune import Tuner, prepare
+from foretrace.offline.tuner import Tuner, prepare
 from offline.common import STEPS, calls, latents, tiny
 
 MADE = calls(3, "flux")

@@ -16,7 +16,8 @@ from foretrace.offline.progress import silent
 from foretrace.offline.proposal import even_schedules, uniform
 from foretrace.offline.sampling import relative_error, sample
 from foretrace.offline.search import Found
-from foretrace.offline.tune import Tuner, as_profile, prepare
+from foretrace.offline.tune import as_profile
+from foretrace.offline.tuner import Tuner, prepare
 from offline.common import STEPS, calls, counted, shapes, tiny
 
 TWO = (ft.Lagrange(1), ft.Lagrange(2))

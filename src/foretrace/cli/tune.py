@@ -31,6 +31,7 @@ def tune(
     steps: Annotated[int | None, typer.Option(min=2, help="Sampler steps; the pipeline's default.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the pipeline's default.")] = None,
     granularity: Annotated[str, typer.Option(help="Where to forecast.")] = "model",
+    factors: Annotated[bool, typer.Option(help="Fit the forecasts' increments in half the time.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the noises and of the search.")] = 0,
     pass_: Annotated[list[str] | None, typer.Option("--pass", help="Pipeline argument, name=value.")] = None,
     device: Annotated[str | None, typer.Option(help="cuda, cpu, mps; the best there is.")] = None,
@@ -53,7 +54,7 @@ def tune(
         pipe = load_pipeline(model, device, dtype)
     calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, seed, extra)
     if counts:
-        paths = _curve(console, pipe, calls, counts, granularity, minutes, seed, out)
+        paths = _curve(console, pipe, calls, counts, granularity, factors, minutes, seed, out)
     else:
         profile = search(
             pipe,
@@ -63,6 +64,7 @@ def tune(
             max_error=max_error,
             minutes=minutes,
             granularity=granularity,
+            factors=factors,
             folder=out,
             seed=seed,
             progress=bars,
@@ -80,6 +82,7 @@ def _curve(
     calls: list[dict[str, Any]],
     counts: list[int],
     granularity: str,
+    factors: bool,
     minutes: float,
     seed: int,
     out: Path,
@@ -87,9 +90,9 @@ def _curve(
     """Tune for several numbers of computed steps, show and save the curve; the files written."""
     from foretrace.offline.pareto import pareto, save_pareto
     from foretrace.offline.progress import console as bars
-    from foretrace.offline.tune import prepare
+    from foretrace.offline.tuner import prepare
 
-    tuner = prepare(pipe, calls, granularity=granularity, folder=out, progress=bars)
+    tuner = prepare(pipe, calls, granularity=granularity, factors=factors, folder=out, progress=bars)
     points, profiles = pareto(tuner, counts, minutes, seed, bars)
     paths = [p.save(out / f"profile-{n}.safetensors") for n, p in zip(counts, profiles, strict=True)]
     console.print(_table(points, tuner.steps))

@@ -62,16 +62,26 @@ class Judge:
 
     def errors(self, candidate: Candidate, number: int) -> list[float]:
         """The relative error of every sample of one call."""
-        key = f"{candidate.key}/{self.digests[number]}"
+        key = self._key(candidate, number)
         if key not in self._known:
-            with observing(self.pipe, candidate.method(self.granularity), None):
-                latents = sample(self.pipe, self.calls[number])
-            self.runs += 1
+            self.latents(candidate, number)
+        return self._known[key]
+
+    def latents(self, candidate: Candidate, number: int) -> Tensor:
+        """The final latents of one call, by a run, whose errors are remembered."""
+        key = self._key(candidate, number)
+        with observing(self.pipe, candidate.method(self.granularity), None):
+            latents = sample(self.pipe, self.calls[number])
+        self.runs += 1
+        if key not in self._known:
             self._known[key] = relative_error(latents, self.references[number]).tolist()
             if self.memory is not None:
                 with self.memory.open("a") as file:
                     file.write(json.dumps({"run": key, "errors": self._known[key]}) + "\n")
-        return self._known[key]
+        return latents
+
+    def _key(self, candidate: Candidate, number: int) -> str:
+        return f"{candidate.key}/{self.digests[number]}"
 
     def each(self, candidate: Candidate) -> list[float]:
         """The relative error of every sample of all calls."""

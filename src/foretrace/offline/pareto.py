@@ -11,7 +11,8 @@ from foretrace.checks import between
 from foretrace.offline.calls import fresh
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.sampling import relative_error, sample
-from foretrace.offline.tune import Tuner, as_profile
+from foretrace.offline.tune import as_profile
+from foretrace.offline.tuner import Tuner
 from foretrace.profile import Profile
 
 

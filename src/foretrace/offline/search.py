@@ -161,12 +161,22 @@ class Clock:
 
     def __init__(self, deadline: float, advance: Callable[[int], object] = int) -> None:
         self.deadline, self._advance, self._told = deadline, advance, time.monotonic()
+        self._whole: Clock | None = None
 
     def over(self) -> bool:
         """Whether ``deadline`` is past."""
+        if self._whole is not None:
+            self._whole.over()
         now = time.monotonic()
         whole = int(min(now, self.deadline) - self._told)
         if whole > 0:
             self._advance(whole)
             self._told += whole
         return now >= self.deadline
+
+    def part(self, share: float) -> Clock:
+        """One that is over when ``share`` of the time left is."""
+        now = time.monotonic()
+        part = Clock(now + share * max(self.deadline - now, 0.0))
+        part._whole = self
+        return part

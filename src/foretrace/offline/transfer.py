@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from foretrace.checks import at_least
 from foretrace.combinator.by_step import ByStep
 from foretrace.errors import InvalidSetting
+from foretrace.predictor import Predictor, ScaledLagrange
 from foretrace.profile import Profile
 from foretrace.schedule import Mask
 
@@ -30,13 +32,21 @@ def transfer(profile: Profile, steps: int) -> Profile:
         )
     scale = (steps - 1) / (old - 1)
     computed = transfer_steps(method.schedule.indices, scale, steps)
-    predictor = method.predictor
-    if isinstance(predictor, ByStep):
-        nearest = [min(len(predictor.choices) - 1, round(i / scale)) for i in range(steps)]
-        predictor = replace(predictor, choices=tuple(predictor.choices[i] for i in nearest))
-    moved = replace(method, schedule=Mask(computed), predictor=predictor)
+    nearest = [min(old - 1, round(i / scale)) for i in range(steps)]
+    moved = replace(method, schedule=Mask(computed), predictor=_transferred(method.predictor, nearest))
     measured = {"transferred_from_steps": old}
     return replace(profile, method=moved, made_for=profile.made_for | {"steps": steps}, measured=measured)
+
+
+def _transferred(predictor: Predictor, nearest: Sequence[int]) -> Predictor:
+    """The predictor with what it has for single steps taken from the ``nearest`` old ones."""
+    if isinstance(predictor, ByStep):
+        last = len(predictor.choices) - 1
+        return replace(predictor, choices=tuple(predictor.choices[min(i, last)] for i in nearest))
+    if isinstance(predictor, ScaledLagrange):
+        last = len(predictor.factors) - 1
+        return replace(predictor, factors=tuple(predictor.factors[min(i, last)] for i in nearest))
+    return predictor
 
 
 def transfer_steps(computed: tuple[int, ...], scale: float, steps: int) -> tuple[int, ...]:

@@ -3,127 +3,21 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foretrace.checks import at_least, between
-from foretrace.combinator.damped import Damped
 from foretrace.errors import InvalidSetting, NoGain
-from foretrace.granularity import Granularity, parse_granularity
-from foretrace.offline.amplification import amplification
-from foretrace.offline.calls import Call, check_calls
-from foretrace.offline.judge import Candidate, Judge
+from foretrace.granularity import Granularity
+from foretrace.offline.calls import Call
 from foretrace.offline.progress import Progress, silent
-from foretrace.offline.proposal import even_schedules, propose
-from foretrace.offline.record import record
-from foretrace.offline.recording import Recording
-from foretrace.offline.search import Found, best_seed, search
+from foretrace.offline.search import Found
 from foretrace.offline.spread import gain_with_spread
-from foretrace.predictor import (
-    AdaptiveLagrange,
-    FoCa,
-    Lagrange,
-    LinearPredictor,
-    Predictor,
-    Reuse,
-    SoftLagrange,
-)
+from foretrace.offline.tuner import PREDICTORS, Tuner, prepare
+from foretrace.predictor import Predictor
 from foretrace.profile import Profile
-
-PREDICTORS: tuple[Predictor, ...] = (
-    Reuse(),
-    Lagrange(1),
-    Damped(Lagrange(1), 0.5),
-    Lagrange(2),
-    SoftLagrange(2),
-    AdaptiveLagrange(4),
-    FoCa(0.5),
-)
-"""What a search chooses from: one of these was the best in every setting measured so far. Reuse is among them
-since under strong guidance and a second-order sampler of few steps whatever extrapolates is worse.
-"""
-PROBES = 12
-"""Runs that measure the amplification; the steps between are interpolated."""
-
-
-@dataclass(frozen=True)
-class Tuner:
-    """Everything a search at one number of computed steps needs; made once, used for many."""
-
-    recording: Recording
-    judge: Judge
-    held_out: Judge
-    predictors: tuple[Predictor, ...]
-    amplification: list[float]
-
-    @property
-    def steps(self) -> int:
-        """Steps of a run."""
-        return self.recording.steps
-
-    def seeds(self, count: int) -> list[Candidate]:
-        """Even schedules and proposals, with every predictor; `uniform` comes first."""
-        linear = [p for p in self.predictors if isinstance(p, LinearPredictor)]
-        masks, gram = even_schedules(self.steps, count), self.recording.gram()
-        masks += [propose(gram, p, count, self.amplification) for p in linear]
-        unique = list(dict.fromkeys(tuple(mask) for mask in masks))
-        return [Candidate(mask, p) for mask in unique for p in self.predictors]
-
-    def best_uniform(self, count: int) -> tuple[Candidate, float]:
-        """The even schedule and predictor of least error on the search calls, and its held-out error."""
-        masks = dict.fromkeys(tuple(mask) for mask in even_schedules(self.steps, count))
-        seeds = [Candidate(mask, p) for mask in masks for p in self.predictors]
-        best = best_seed(seeds, self.judge, self.held_out)
-        return best.candidate, best.held_out
-
-    def search(self, count: int, seconds: float, seed: int, progress: Progress) -> Found:
-        """`search` from `seeds` with ``count`` computed steps."""
-        deadline = time.monotonic() + seconds
-        return search(
-            self.seeds(count),
-            self.steps,
-            self.predictors,
-            self.judge,
-            self.held_out,
-            deadline,
-            seed,
-            progress,
-        )
-
-
-def prepare(
-    pipe: Any,
-    calls: Iterable[Call],
-    *,
-    held_out: int | None = None,
-    granularity: str | Granularity = "model",
-    predictors: Sequence[Predictor] = PREDICTORS,
-    probes: int = PROBES,
-    folder: str | Path | None = None,
-    progress: Progress = silent,
-) -> Tuner:
-    """Record the calls uncached, and measure what each step's error does to the final sample."""
-    wanted, sites = check_calls(calls, 2), parse_granularity(granularity)
-    kept = max(1, len(wanted) // 3) if held_out is None else held_out
-    between("held_out", kept, 1, len(wanted) - 1)
-    if not predictors:
-        raise InvalidSetting("predictors got none; expected at least one. Leave them out for the default.")
-    root = None if folder is None else Path(folder)
-    recording = record(pipe, wanted, sites=sites, folder=root, progress=progress)
-    memory = None if root is None else root / "verdicts.jsonl"
-    cut = len(wanted) - kept
-    latents = recording.latents
-    judge = Judge(pipe, sites, wanted[:cut], latents[:cut], memory)
-    last = Judge(pipe, sites, wanted[cut:], latents[cut:], memory)
-    linear = next((p for p in predictors if isinstance(p, LinearPredictor)), Lagrange(1))
-    probed = [1.0] * recording.steps
-    if probes > 0:
-        first = Judge(pipe, sites, wanted[:1], latents[:1], memory)
-        probed = amplification(first, recording.gram(), linear, probes, progress)
-    return Tuner(recording.subset(range(cut)), judge, last, tuple(predictors), probed)
 
 
 def tune(
@@ -137,6 +31,7 @@ def tune(
     held_out: int | None = None,
     granularity: str | Granularity = "model",
     predictors: Sequence[Predictor] = PREDICTORS,
+    factors: bool = True,
     folder: str | Path | None = None,
     seed: int = 0,
     progress: Progress = silent,
@@ -157,6 +52,7 @@ def tune(
         held_out: how many of the last calls only judge; a third, at least one.
         granularity: where to forecast; the denoiser's output by default, where skipping is cheapest.
         predictors: what to choose from.
+        factors: whether half the time goes to fitting the increments of the forecasts (`ScaledLagrange`).
         folder: where recordings and verdicts are kept, so that a search that was cut off goes on.
         seed: of the order in which moves are tried.
         progress: is told of the work done.
@@ -180,6 +76,7 @@ def tune(
         held_out=held_out,
         granularity=granularity,
         predictors=predictors,
+        factors=factors,
         folder=folder,
         progress=progress,
     )

@@ -12,6 +12,7 @@ from foretrace.predictor.foca_bdf2 import FoCaBDF2 as FoCaBDF2
 from foretrace.predictor.lagrange import Lagrange as Lagrange
 from foretrace.predictor.multistep import AdamsBashforth as AdamsBashforth
 from foretrace.predictor.reuse import Reuse as Reuse
+from foretrace.predictor.scaled import ScaledLagrange as ScaledLagrange
 from foretrace.predictor.soft import SoftLagrange as SoftLagrange
 from foretrace.predictor.solvers import AdamsMoulton as AdamsMoulton
 from foretrace.predictor.solvers import FlatBackward as FlatBackward
