@@ -2,8 +2,9 @@
 
 The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
 and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `searched` with it,
-in half of ``--minutes``, `tuned` with factors fitted in the other half; ``search_runs`` are the runs of one sample that a search took beyond the recording. `even` rows are every even
-schedule with every predictor that the search chooses from.
+in half of ``--minutes``, `tuned` with factors that are fitted in the other half; ``search_runs`` are the runs
+of one sample that a search took beyond the recording. `even` rows are every even schedule with every
+predictor that the search chooses from.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 """
 

@@ -36,6 +36,7 @@ LINEAR = [
     ft.ClampGain(ft.Lagrange(3), 3.0),
     ft.Warped(ft.Lagrange(2)),
     ft.ByStep((ft.Lagrange(1), ft.Lagrange(3)), (0, 1, 1, 0)),
+    ft.ScaledLagrange(((1.0, 1.0), (0.5, -2.0), (3.0, 0.0))),
 ]
 BIASED = [
     ft.Chebyshev(4, keep=5),

@@ -66,6 +66,7 @@ predictors = linear | st.one_of(
     st.builds(ft.Corrected, linear, shares),
     st.builds(ft.Bands, linear, linear, shares),
     st.builds(ft.Channels, st.tuples(linear, linear), st.just((0, 1, 1, 0))),
+    st.builds(ft.ScaledLagrange, st.lists(st.tuples(shares, shares), min_size=1).map(tuple)),
     st.builds(ft.SoftLagrange, st.integers(1, 3), st.sampled_from(["batch", "sample"]), shares),
 )
 schedules = st.one_of(

@@ -39,8 +39,8 @@ def with_factors(
 ) -> Candidate:
     """The schedule with ``factors[j]`` in ``gaps[j]``, to six digits, and a line where none is given.
 
-    The computed step before a gap has its factors too: they say nothing there, but are the nearest where the
-    schedule is carried over to another number of steps.
+    The computed step before a gap has its factors too: they say nothing there, but `transfer` to more steps
+    may take them.
     """
     rows = [[1.0] + [0.0] * (order - 1) for _ in range(total)]
     for gap, factor in zip(gaps, factors, strict=True):

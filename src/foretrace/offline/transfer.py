@@ -32,20 +32,20 @@ def transfer(profile: Profile, steps: int) -> Profile:
         )
     scale = (steps - 1) / (old - 1)
     computed = transfer_steps(method.schedule.indices, scale, steps)
-    nearest = [min(old - 1, round(i / scale)) for i in range(steps)]
-    moved = replace(method, schedule=Mask(computed), predictor=_transferred(method.predictor, nearest))
+    before = [min(old - 1, int(i / scale)) for i in range(steps)]  # rounded down: in the same gap
+    moved = replace(method, schedule=Mask(computed), predictor=_transferred(method.predictor, before))
     measured = {"transferred_from_steps": old}
     return replace(profile, method=moved, made_for=profile.made_for | {"steps": steps}, measured=measured)
 
 
-def _transferred(predictor: Predictor, nearest: Sequence[int]) -> Predictor:
-    """The predictor with what it has for single steps taken from the ``nearest`` old ones."""
+def _transferred(predictor: Predictor, before: Sequence[int]) -> Predictor:
+    """The predictor with what it has for single steps taken from the old steps ``before``."""
     if isinstance(predictor, ByStep):
         last = len(predictor.choices) - 1
-        return replace(predictor, choices=tuple(predictor.choices[min(i, last)] for i in nearest))
+        return replace(predictor, choices=tuple(predictor.choices[min(i, last)] for i in before))
     if isinstance(predictor, ScaledLagrange):
         last = len(predictor.factors) - 1
-        return replace(predictor, factors=tuple(predictor.factors[min(i, last)] for i in nearest))
+        return replace(predictor, factors=tuple(predictor.factors[min(i, last)] for i in before))
     return predictor
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from foretrace.errors import InvalidSetting
 from foretrace.predictor.base import LinearPredictor
 from foretrace.predictor.lagrange import divided_difference, newton_factor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScaledLagrange(LinearPredictor):
     """Increments of order 1, 2, ... scaled by ``factors[i]`` at step ``i``: (steps, order) numbers.
 
@@ -26,7 +26,7 @@ class ScaledLagrange(LinearPredictor):
     increments as there are.
     """
 
-    factors: tuple[tuple[float, ...], ...] = field(repr=False)
+    factors: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
         orders = {len(row) for row in self.factors}
@@ -39,6 +39,10 @@ class ScaledLagrange(LinearPredictor):
                 f"factors got {self.factors}; expected for every step equally many finite numbers, at least "
                 "one. Pass one for each increment."
             )
+
+    def __repr__(self) -> str:
+        """Short: there are as many factors as steps."""
+        return f"ScaledLagrange(order {self.order})"
 
     @property
     def order(self) -> int:
