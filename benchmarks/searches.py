@@ -1,9 +1,9 @@
 """Schedules that papers search for, beside ours: on one recording, at equal computed steps.
 
 The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
-and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `searched` with it,
-in half of ``--minutes``, `tuned` with factors that are fitted in the other half; ``search_runs`` are the runs
-of one sample that a search took beyond the recording. `even` rows are every even schedule with every
+and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `searched` with
+it, in half of ``--minutes``, `tuned` with factors that are fitted in the other half; ``search_runs`` are the
+runs of one sample that a search took beyond the recording. `even` rows are every even schedule with every
 predictor that the search chooses from.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 """
@@ -11,6 +11,7 @@ Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--search-batch", type=int, default=4)
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--ours", action="store_true", help="Only our rows, in a file of their own.")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -66,24 +68,26 @@ def main() -> None:
         table.method(label, method, predictor=str(predictor), search_runs=runs, asked=count, **more)
 
     for count in args.counts:
-        for computed in dict.fromkeys(map(tuple, even_schedules(table.steps, count))):
-            for predictor in PREDICTORS:
-                row("even", list(computed), predictor, 0)
-        for name, found, predictor, runs in published(tuner, one, count):
-            row(name, found, predictor, runs)
+        if not args.ours:
+            for computed in dict.fromkeys(map(tuple, even_schedules(table.steps, count))):
+                for predictor in PREDICTORS:
+                    row("even", list(computed), predictor, 0)
+            for name, found, predictor, runs in published(tuner, one, count):
+                row(name, found, predictor, runs)
         for predictor in (ft.Lagrange(1), PARABOLA):
             found = propose(tuner.recording.gram(), predictor, count, tuner.amplification)
             row("proposed", found, predictor, probes)
-        before = tuner.judge.runs + tuner.held_out.runs
-        profile = as_profile(tuner, tuner.search(count, 60 * args.minutes, 0, console), count)
-        runs = (tuner.judge.runs + tuner.held_out.runs - before) * args.search_batch + probes
-        method, told = profile.method, {"search_runs": runs, "asked": count, "measured": profile.measured}
-        table.method("tuned", method, predictor=str(method.predictor), **told)
-        plain = replace(tuner, factors=False)  # its runs are remembered, so this takes no time
-        found = plain.search(count, 60 * args.minutes * SEARCHING, 0, console).candidate
-        row("searched", list(found.computed), found.predictor, 0)
+        before, began = tuner.judge.runs + tuner.held_out.runs, time.monotonic()
+        plain = replace(tuner, factors=False).search(count, 60 * args.minutes * SEARCHING, 0, console)
+        stages = {"searched": plain, "tuned": tuner.fit(plain, began + 60 * args.minutes, console)}
+        for name, found in stages.items():
+            measured = as_profile(tuner, found, count).measured | {"stage_seconds": round(found.seconds, 1)}
+            one_sample = (found.runs - before) * args.search_batch + probes
+            chosen = found.candidate
+            row(name, list(chosen.computed), chosen.predictor, one_sample, measured=measured)
         table.add("fewer steps", list(range(count)), table.draw(count), predictor="-", asked=count)
-    write_lines(RESULTS / f"searches_{args.model.replace('-', '_')}.jsonl", table.rows, cpu_name())
+        name = f"searches_{args.model.replace('-', '_')}{'_ours' * args.ours}.jsonl"
+        write_lines(RESULTS / name, table.rows, cpu_name())
 
 
 if __name__ == "__main__":

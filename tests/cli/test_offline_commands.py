@@ -42,6 +42,18 @@ def test_tune_saves_a_profile_that_works(tmp_path: Path) -> None:
     assert (tmp_path / "verdicts.jsonl").read_text() == verdicts, "a run was made twice"
 
 
+def test_factors_are_fitted_unless_left_out(tmp_path: Path) -> None:
+    words = (*SMALL, "--computed", 2, "--samples", 2, "--batch", 1, "--minutes", 0.02)
+    for flag, fitted in (("--factors", True), ("--no-factors", False)):
+        result = invoke("tune", *words, flag, "--out", tmp_path / flag)
+        assert result.exit_code == 0, result.output
+        tried = (tmp_path / flag / "verdicts.jsonl").read_text()
+        profile = ft.Profile.load(tmp_path / flag / "profile.safetensors")
+        assert ("fitting (s)" in result.output) == fitted, result.output
+        assert fitted or not isinstance(profile.method.predictor, ft.ScaledLagrange)
+        assert tried
+
+
 def test_a_curve_saves_a_profile_for_each_point(tmp_path: Path) -> None:
     words = ("--samples", 2, "--batch", 1, "--minutes", 0.0, "--out", tmp_path)
     result = invoke("tune", *SMALL, "--pareto", "2,3", *words)
