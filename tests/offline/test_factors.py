@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import foretrace as ft
-from foretrace.offline.factors import free_gaps, with_factors
+from foretrace.offline.factors import factors_of, free_gaps, relaid, with_factors
 from foretrace.offline.gauss_newton import Problem, fit_factors, normal_equations, start
 from foretrace.offline.judge import Candidate, Judge
+from foretrace.offline.polish import alternate, move
 from foretrace.offline.progress import silent
 from foretrace.offline.search import Clock
 from foretrace.offline.tuner import Tuner, prepare
@@ -94,13 +95,32 @@ def test_every_skipped_step_gets_the_factors_of_its_gap(computed: tuple[int, ...
             assert candidate.predictor.factors[step][gap.increment - 1] == pytest.approx(value, abs=1e-6)
 
 
+@given(masks, masks, st.randoms(use_true_random=False))
+def test_factors_go_along_with_their_gaps(
+    computed: tuple[int, ...], other: tuple[int, ...], random: Random
+) -> None:
+    other = tuple(sorted({*other, *range(len(computed))}))[: len(computed)]
+    gaps = free_gaps(computed, 30)
+    values = [round(random.uniform(-3, 3), 6) for _ in gaps]
+    candidate = with_factors(computed, 30, gaps, values)
+    assert factors_of(candidate, 30) == values
+    assert relaid(candidate, computed, 30) == candidate
+    laid = relaid(candidate, other, 30)
+    assert laid.computed == other
+    assert isinstance(candidate.predictor, ft.ScaledLagrange) and isinstance(
+        laid.predictor, ft.ScaledLagrange
+    )
+    for old, (begin, end) in zip(computed, pairwise([*other, 30]), strict=True):
+        assert set(laid.predictor.factors[begin:end]) == {candidate.predictor.factors[old]}
+
+
 def test_what_time_alone_decides_is_fitted_exactly() -> None:
     """Features that are parabolas in time: two factors a gap can undo every error, those of the first gaps
     included, and the final sample is linear in them.
     """
     judge, held_out = Simulated([1, 2, 3]), Simulated([4, 5])
-    _, before = start(Problem(MASK, TOTAL, judge, free_gaps(MASK, TOTAL)), endless())
-    found = fit_factors(MASK, TOTAL, judge, held_out, endless())
+    _, before = start(Problem(MASK, TOTAL, judge), endless())
+    found = fit_factors(Problem(MASK, TOTAL, judge), held_out, endless())
     assert found.error < 2e-3 * before
     assert found.held_out == held_out.error(found.candidate) < 2e-3 * before
 
@@ -108,10 +128,10 @@ def test_what_time_alone_decides_is_fitted_exactly() -> None:
 @pytest.mark.parametrize("pull", [1.0, 4.0])
 def test_feedback_is_fitted_with_the_rest(pull: float) -> None:
     judge, held_out = Simulated([1, 2, 3], pull), Simulated([4, 5], pull)
-    problem = Problem(MASK, TOTAL, judge, free_gaps(MASK, TOTAL))
+    problem = Problem(MASK, TOTAL, judge)
     factors, before = start(problem, endless())
     unfitted = held_out.error(problem.candidate(factors))
-    found = fit_factors(MASK, TOTAL, judge, held_out, endless())
+    found = fit_factors(Problem(MASK, TOTAL, judge), held_out, endless())
     assert found.error < 0.5 * before
     assert found.held_out < 0.5 * unfitted
     errors = [before, *(step["error"] for step in found.path)]
@@ -121,7 +141,7 @@ def test_feedback_is_fitted_with_the_rest(pull: float) -> None:
 def test_the_equations_are_those_of_least_squares() -> None:
     """Without feedback the sample is linear in the factors, so differences are derivatives."""
     judge = Simulated([1])
-    problem = Problem(MASK, TOTAL, judge, free_gaps(MASK, TOTAL))
+    problem = Problem(MASK, TOTAL, judge)
     factors = [0.3] * len(problem.gaps)
     found = normal_equations(problem, factors, endless())
     assert found is not None
@@ -144,20 +164,36 @@ def test_the_equations_are_those_of_least_squares() -> None:
 
 def test_a_sample_that_is_not_finite_says_nothing() -> None:
     whole, broken = Simulated([1, 2]), Simulated([1, 2], broken=1)
-    problem = Problem(MASK, TOTAL, whole, free_gaps(MASK, TOTAL))
+    problem = Problem(MASK, TOTAL, whole)
     factors = [0.3] * len(problem.gaps)
     found = normal_equations(replace(problem, judge=broken), factors, endless())
     assert found is not None and all(torch.from_numpy(part).isfinite().all() for part in found)
-    assert math.isfinite(sum(whole.each(fit_factors(MASK, TOTAL, broken, whole, endless()).candidate)))
+    assert math.isfinite(
+        sum(whole.each(fit_factors(Problem(MASK, TOTAL, broken), whole, endless()).candidate))
+    )
 
 
 def test_without_time_or_factors_what_it_began_with_comes_back() -> None:
     judge, held_out = Simulated([1, 2]), Simulated([3])
-    found = fit_factors(MASK, TOTAL, judge, held_out, Clock(0.0))
+    found = fit_factors(Problem(MASK, TOTAL, judge), held_out, Clock(0.0))
     assert judge.runs == 2 and found.path == []
     assert found.held_out == held_out.error(found.candidate)
     everything = tuple(range(TOTAL))
-    assert fit_factors(everything, TOTAL, judge, held_out, endless()).error == 0.0
+    assert fit_factors(Problem(everything, TOTAL, judge), held_out, endless()).error == 0.0
+
+
+def test_moves_under_fitted_factors_only_lower_the_error() -> None:
+    judge, held_out = Simulated([1, 2, 3], 4.0), Simulated([4, 5], 4.0)
+    poor = (0, 1, 2, 3)
+    gaps = free_gaps(poor, TOTAL)
+    line = with_factors(poor, TOTAL, gaps, [float(gap.increment == 1) for gap in gaps])
+    moved = move(line, judge.error(line), TOTAL, judge, endless())
+    assert judge.error(moved) < 0.5 * judge.error(line) and len(moved.computed) == len(poor)
+    assert move(line, judge.error(line), TOTAL, judge, Clock(0.0)) == line
+    fitted = fit_factors(Problem(poor, TOTAL, judge), held_out, endless())
+    found = alternate(poor, TOTAL, judge, held_out, endless())
+    assert found.held_out == held_out.error(found.candidate) <= fitted.held_out
+    assert found.path[: len(fitted.path)] == fitted.path, "it begins with that fit"
 
 
 @pytest.fixture(scope="module")

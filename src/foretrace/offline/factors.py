@@ -47,3 +47,22 @@ def with_factors(
         for step in range(gap.begin - 1, gap.end):
             rows[step][gap.increment - 1] = round(factor, 6)
     return Candidate(tuple(computed), ScaledLagrange(tuple(map(tuple, rows))))
+
+
+def factors_of(candidate: Candidate, total: int) -> list[float]:
+    """The factors that `with_factors` put into ``candidate``."""
+    assert isinstance(candidate.predictor, ScaledLagrange)
+    rows, order = candidate.predictor.factors, candidate.predictor.order
+    return [rows[gap.begin - 1][gap.increment - 1] for gap in free_gaps(candidate.computed, total, order)]
+
+
+def relaid(candidate: Candidate, computed: Sequence[int], total: int) -> Candidate:
+    """Another schedule of as many steps, whose gaps have the factors of those of ``candidate``, in order."""
+    assert isinstance(candidate.predictor, ScaledLagrange)
+    rows = candidate.predictor.factors
+    laid = [
+        rows[newest]
+        for newest, (begin, end) in zip(candidate.computed, pairwise([*computed, total]), strict=True)
+        for _ in range(begin, end)
+    ]
+    return Candidate(tuple(computed), ScaledLagrange(tuple(laid)))

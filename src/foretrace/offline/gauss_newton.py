@@ -16,12 +16,13 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from foretrace.offline.factors import STARTS, Gap, free_gaps, with_factors
+from foretrace.offline.factors import STARTS, Gap, factors_of, free_gaps, with_factors
 from foretrace.offline.judge import Candidate, Judge
 from foretrace.offline.search import Clock, Found
 
@@ -48,17 +49,22 @@ class Problem:
     computed: tuple[int, ...]
     total: int
     judge: Judge
-    gaps: tuple[Gap, ...]
+
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Where there is a factor."""
+        return free_gaps(self.computed, self.total)
 
     def candidate(self, factors: Sequence[float]) -> Candidate:
         """The schedule with ``factors``, one a gap and increment."""
         return with_factors(self.computed, self.total, self.gaps, factors)
 
 
-def fit_factors(computed: Sequence[int], total: int, judge: Judge, held_out: Judge, clock: Clock) -> Found:
-    """The factors that are best on the held-out calls, of a few steps on the calls of ``judge``."""
-    problem = Problem(tuple(computed), total, judge, free_gaps(computed, total))
-    factors, error = start(problem, clock)
+def fit_factors(problem: Problem, held_out: Judge, clock: Clock, first: Candidate | None = None) -> Found:
+    """The factors that are best on the held-out calls, of a few steps from those of ``first`` or the best of
+    `STARTS`.
+    """
+    factors, error = start(problem, clock) if first is None else taken(problem, first)
     best = Found(problem.candidate(factors), error, held_out.error(problem.candidate(factors)))
     for _ in range(ROUNDS if problem.gaps else 0):
         normal = normal_equations(problem, factors, clock.part(1.0 - STEPPING))
@@ -75,6 +81,11 @@ def fit_factors(computed: Sequence[int], total: int, judge: Judge, held_out: Jud
         if not worth:
             break
     return best
+
+
+def taken(problem: Problem, first: Candidate) -> tuple[list[float], float]:
+    """The factors of ``first`` and its error."""
+    return factors_of(first, problem.total), problem.judge.error(first)
 
 
 def start(problem: Problem, clock: Clock) -> tuple[list[float], float]:

@@ -15,8 +15,8 @@ from foretrace.granularity import Granularity, parse_granularity
 from foretrace.offline.amplification import amplification
 from foretrace.offline.calls import Call, check_calls
 from foretrace.offline.factors import free_gaps
-from foretrace.offline.gauss_newton import fit_factors
 from foretrace.offline.judge import Candidate, Judge
+from foretrace.offline.polish import alternate
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.record import record
@@ -112,7 +112,7 @@ class Tuner:
             for mask in dict.fromkeys([computed, *self.proposals(len(computed))]):
                 if clock.over() or not free_gaps(mask, self.steps):
                     break
-                fitted = fit_factors(mask, self.steps, self.judge, self.held_out, clock)
+                fitted = alternate(mask, self.steps, self.judge, self.held_out, clock)
                 path = best.path + fitted.path
                 best = replace(fitted if fitted.held_out < best.held_out else best, path=path)
         runs = self.judge.runs + self.held_out.runs
