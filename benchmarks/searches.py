@@ -81,10 +81,10 @@ def main() -> None:
         plain = replace(tuner, factors=False).search(count, 60 * args.minutes * SEARCHING, 0, console)
         stages = {"searched": plain, "tuned": tuner.fit(plain, began + 60 * args.minutes, console)}
         for name, found in stages.items():
-            measured = as_profile(tuner, found, count).measured | {"stage_seconds": round(found.seconds, 1)}
+            profile = as_profile(tuner, found, count)  # what is handed out
+            measured = profile.measured | {"stage_seconds": round(found.seconds, 1)}
             one_sample = (found.runs - before) * args.search_batch + probes
-            chosen = found.candidate
-            row(name, list(chosen.computed), chosen.predictor, one_sample, measured=measured)
+            row(name, measured["computed"], profile.method.predictor, one_sample, measured=measured)
         table.add("fewer steps", list(range(count)), table.draw(count), predictor="-", asked=count)
         name = f"searches_{args.model.replace('-', '_')}{'_ours' * args.ours}.jsonl"
         write_lines(RESULTS / name, table.rows, cpu_name())

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import foretrace as ft
+from foretrace.offline import polish
 from foretrace.offline.factors import factors_of, free_gaps, relaid, with_factors
 from foretrace.offline.gauss_newton import Problem, fit_factors, normal_equations, start
 from foretrace.offline.judge import Candidate, Judge
@@ -194,6 +195,15 @@ def test_moves_under_fitted_factors_only_lower_the_error() -> None:
     found = alternate(poor, TOTAL, judge, held_out, endless())
     assert found.held_out == held_out.error(found.candidate) <= fitted.held_out
     assert found.path[: len(fitted.path)] == fitted.path, "it begins with that fit"
+
+
+def test_factors_are_not_fitted_again_where_no_step_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, held_out = Simulated([1, 2], 4.0), Simulated([3], 4.0)
+    monkeypatch.setattr(polish, "move", lambda current, *_: current)
+    fit_factors(Problem(MASK, TOTAL, judge), held_out, endless())
+    again = Simulated([1, 2], 4.0)
+    alternate(MASK, TOTAL, again, held_out, endless())
+    assert again.runs == judge.runs
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ def alternate(computed: tuple[int, ...], total: int, judge: Judge, held_out: Jud
     current, error = best.candidate, best.error
     while not clock.over():
         moved = move(current, error, total, judge, clock.part(MOVING))
+        if moved == current:
+            break
         fitted = fit_factors(Problem(moved.computed, total, judge), held_out, clock, moved)
         path = best.path + fitted.path
         best = replace(fitted if fitted.held_out < best.held_out else best, path=path)

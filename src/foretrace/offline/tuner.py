@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,11 @@ class Tuner:
         )
         return self.fit(found, began + seconds, progress) if self.factors else found
 
+    def _fitted(self, computed: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """What to fit, in order; proposals are worked out once they are asked for."""
+        yield computed
+        yield from (mask for mask in dict.fromkeys(self.proposals(len(computed))) if mask != computed)
+
     def fit(self, found: Found, deadline: float, progress: Progress) -> Found:
         """What was found, or one of the schedules with fitted factors if that is better on held-out calls.
 
@@ -109,7 +114,7 @@ class Tuner:
         computed = found.candidate.computed
         with progress("fitting (s)", max(1, int(min(deadline - began, 1e9)))) as advance:
             clock = Clock(deadline, advance)
-            for mask in dict.fromkeys([computed, *self.proposals(len(computed))]):
+            for mask in self._fitted(computed):
                 if clock.over() or not free_gaps(mask, self.steps):
                     break
                 fitted = alternate(mask, self.steps, self.judge, self.held_out, clock)

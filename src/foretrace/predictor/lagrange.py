@@ -46,9 +46,14 @@ def newton_factor(times: Sequence[float], t: float, order: int) -> float:
 
 def newton_weights(times: Sequence[float], t: float, order: int) -> tuple[float, ...]:
     """The weights of ``phi_order(t)``; points beyond ``order + 1`` get weight zero."""
+    return scaled_weights(times, t, [1.0] * (order + 1))
+
+
+def scaled_weights(times: Sequence[float], t: float, scales: Sequence[float]) -> tuple[float, ...]:
+    """The weights of the Newton form with its terms 0, 1, .. times ``scales``, one a term."""
     weights = [0.0] * len(times)
-    for n in range(order + 1):
-        factor = newton_factor(times, t, n)
+    for n, scale in enumerate(scales):
+        factor = scale * newton_factor(times, t, n)
         for j, coefficient in enumerate(divided_difference(times[: n + 1])):
             weights[j] += factor * coefficient
     return tuple(weights)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from foretrace.errors import InvalidSetting
 from foretrace.predictor.base import LinearPredictor
-from foretrace.predictor.lagrange import divided_difference, newton_factor
+from foretrace.predictor.lagrange import scaled_weights
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,9 +67,4 @@ class ScaledLagrange(LinearPredictor):
     def weights(self, times: Sequence[float], t: float) -> tuple[float, ...]:
         """See the module."""
         row = self.factors[min(round(t), len(self.factors) - 1)]
-        weights = [1.0] + [0.0] * (len(times) - 1)
-        for k, factor in enumerate(row[: len(times) - 1], start=1):
-            scale = factor * newton_factor(times, t, k)
-            for j, coefficient in enumerate(divided_difference(times[: k + 1])):
-                weights[j] += scale * coefficient
-        return tuple(weights)
+        return scaled_weights(times, t, [1.0, *row[: len(times) - 1]])
