@@ -108,7 +108,7 @@ def _table(task: Task, numbers: list[dict[str, Any]], steps: int, samples: int) 
             f"{n['computed']}/{steps}",
             f"{n['macs'] / 1e9:.1f}",
             f"{n['macs_full'] / n['macs']:.2f}x",
-            f"{n['seconds']:.2f}",
+            f"{n['seconds']:.1f}",
             "1x" if uncached else f"{n['speedup']:.2f}x",
             "-" if uncached else f"{n['relative_l2']:.4f}",
             "-" if uncached else f"{n['psnr']:.1f}",
