@@ -24,6 +24,7 @@ from task_table import SEARCH_SEED
 
 import foretrace as ft
 from foretrace.demo.tasks import Task, load_task
+from foretrace.errors import UnsupportedModel
 from foretrace.offline.progress import console
 from foretrace.offline.proposal import uniform
 from foretrace.offline.tune import as_profile
@@ -100,35 +101,70 @@ def of_gate(method: ft.Method, free: dict[str, Any], setting: str, value: float)
     return dataclasses.replace(method, gate=dataclasses.replace(method.gate, **{setting: value}, **free))
 
 
+def sites(task: Task) -> dict[str, str]:
+    """The recipes that keep the residual of all blocks, with another site where the model has none.
+
+    Latte's first and last block see the same tokens in two arrangements, its second one as the last.
+    """
+    whole = ft.PerStack(store="residual")
+    try:
+        with ft.accelerate(task.pipe, ft.Method(ft.Stride(2, "first"), ft.Reuse(), whole)):
+            task.draw(task.arguments(range(1), SEARCH_SEED, 2))
+    except UnsupportedModel as error:
+        print(f"{error} Recipes that do skip the second block and those behind it.", flush=True)
+        own = {name: ft.load_method(name).granularity for name in ft.available_methods()}
+        return {name: "stack(1):residual" for name, site in own.items() if site == whole}
+    return {}
+
+
+def sited(settings: dict[str, Any], name: str, at: dict[str, str]) -> dict[str, Any]:
+    """The settings, with the site that ``at`` has for the recipe if they name none."""
+    return ({"granularity": at[name]} if name in at else {}) | settings
+
+
 def wanted(label: str, only: Sequence[str]) -> bool:
     """Whether a row is asked for: all are where no name is given."""
     return not only or label.split(",")[0] in only
 
 
-def gates(task: Task, counts: Sequence[int], batch: int, only: Sequence[str]) -> list[dict[str, Any]]:
+def gates(
+    task: Task, counts: Sequence[int], batch: int, only: Sequence[str], at: dict[str, str]
+) -> list[dict[str, Any]]:
     """A row for every gate and count."""
     rows: list[dict[str, Any]] = []
-    for label, (name, settings) in KNOBS.items():
+    for label, (name, own) in KNOBS.items():
         recipe = label.split(",")[0]
         if not wanted(label, only):
             continue
+        settings = sited(own, recipe, at)
         make = functools.partial(of_recipe, recipe, settings, name)
         for count in counts:
-            value = knob(task, make, count, batch)
+            try:
+                value = knob(task, make, count, batch)
+            except UnsupportedModel as error:  # one row, which will say why
+                print(f"{label}: {error}", flush=True)
+                rows.append({"name": recipe, "settings": {**settings, name: 0.1}})
+                break
             rows.append({"name": recipe, "settings": {**settings, name: value}, "gate": label, "at": count})
             print(f"{label}: {name} {value:g} for {count} steps", flush=True)
     return rows
 
 
 def fitted(
-    task: Task, counts: Sequence[int], batch: int, folder: Path, only: Sequence[str]
+    task: Task, counts: Sequence[int], batch: int, folder: Path, only: Sequence[str], at: dict[str, str]
 ) -> list[dict[str, Any]]:
     """A profile for every gate that must be fitted, and count."""
     rows = []
     for name, setting in FITTED.items():
         if not wanted(name, only):
             continue
-        profile = ft.fit(task.pipe, name, calls_of(task, 2, 6), progress=console, force=True)
+        profile = ft.fit(
+            task.pipe,
+            ft.load_method(name, **sited({}, name, at)),
+            calls_of(task, 2, 6),
+            progress=console,
+            force=True,
+        )
         free = {"early": None} if name == "sencache" else {}
         make = functools.partial(of_gate, profile.method, free, setting)
         for count in counts:
@@ -158,11 +194,11 @@ def schedules(
 
 
 def strides(
-    steps: int, counts: Sequence[int], intervals: Sequence[int], only: Sequence[str]
+    steps: int, counts: Sequence[int], intervals: Sequence[int], only: Sequence[str], at: dict[str, str]
 ) -> list[dict[str, Any]]:
     """A row for every method with an interval, and Spectrum at the growth that computes so many."""
     rows: list[dict[str, Any]] = [
-        {"name": label.split(",")[0], "settings": {"interval": k, **settings}}
+        {"name": label.split(",")[0], "settings": {"interval": k, **sited(settings, label.split(",")[0], at)}}
         for label, settings in STRIDES.items()
         if wanted(label, only)
         for k in intervals
@@ -225,9 +261,10 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     task = load_task(args.model)
-    rows = strides(task.steps, args.counts, args.intervals, args.only)
-    rows += gates(task, args.counts, args.batch, args.only)
-    rows += fitted(task, args.counts, args.batch, args.out, args.only)
+    at = sites(task)
+    rows = strides(task.steps, args.counts, args.intervals, args.only, at)
+    rows += gates(task, args.counts, args.batch, args.only, at)
+    rows += fitted(task, args.counts, args.batch, args.out, args.only, at)
     rows += schedules(task, args.counts, args.tune_samples, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -57,7 +58,10 @@ class Simulated(Judge):
             x = x + sum(w * f for w, (_, f) in zip(weights, used, strict=True)) / TOTAL
         return x
 
-    def latents(self, candidate: Candidate, number: int) -> Tensor:
+    def latents(self, candidates: Sequence[Candidate], number: int) -> list[Tensor]:
+        return [self.one(candidate, number) for candidate in candidates]
+
+    def one(self, candidate: Candidate, number: int) -> Tensor:
         self.runs += 1
         found = self.solve(candidate, self.calls[number]["seed"])
         if self.broken == number:
@@ -150,7 +154,7 @@ def test_the_equations_are_those_of_least_squares() -> None:
     reference = judge.references[0]
 
     def residual(values: list[float]) -> Tensor:
-        return (judge.latents(problem.candidate(values), 0) - reference) / reference.norm(dim=1, keepdim=True)
+        return (judge.one(problem.candidate(values), 0) - reference) / reference.norm(dim=1, keepdim=True)
 
     r = residual(factors)
     columns = [residual([a + (i == j) for i, a in enumerate(factors)]) - r for j in range(len(factors))]

@@ -213,7 +213,7 @@ def test_a_damaged_file_is_told_by_name(tmp_path: Path) -> None:
     path.write_bytes(whole[:-10])
     with pytest.raises(LoadError, match=f"{path} is no shard of a recording.*Delete it"):
         ft.record(pipe, made, folder=tmp_path)
-    path.write_bytes(whole.replace(b'\\"schema\\": 1', b'\\"schema\\": 2'))
+    path.write_bytes(whole.replace(b'\\"schema\\": 2', b'\\"schema\\": 9'))
     with pytest.raises(ProfileError, match=f"{path} is of another version"):
         ft.record(pipe, made, folder=tmp_path)
 

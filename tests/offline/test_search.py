@@ -30,7 +30,8 @@ seeds = st.integers(0, 99)
 class Formula:
     """Errors from the candidate alone: rough in the steps, another level for every predictor."""
 
-    def __init__(self, seed: int, roughness: float = 0.3) -> None:
+    def __init__(self, seed: int, roughness: float = 0.3, most: int = 1) -> None:
+        self.most = most
         rng = np.random.default_rng(seed)
         self.best, self.level = rng.uniform(0, TOTAL, COUNT), {p: rng.uniform(1, 2) for p in PREDICTORS}
         self.best.sort()
@@ -46,6 +47,9 @@ class Formula:
         self.seen[candidate] = None
         found = self.value(candidate)
         return found if rival is None or found <= BEHIND * self.value(rival) else math.inf
+
+    def errors_of(self, group: Any, rival: Candidate | None = None, calls: int | None = None) -> list[float]:
+        return [self.error(candidate, rival, calls) for candidate in group]
 
     @property
     def runs(self) -> int:

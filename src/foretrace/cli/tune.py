@@ -32,6 +32,7 @@ def tune(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the pipeline's default.")] = None,
     granularity: Annotated[str, typer.Option(help="Where to forecast.")] = "model",
     factors: Annotated[bool, typer.Option(help="Fit the forecasts' increments in half the time.")] = True,
+    together: Annotated[int, typer.Option(min=1, help="Candidates that are run at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the noises and of the search.")] = 0,
     pass_: Annotated[list[str] | None, typer.Option("--pass", help="Pipeline argument, name=value.")] = None,
     device: Annotated[str | None, typer.Option(help="cuda, cpu, mps; the best there is.")] = None,
@@ -54,7 +55,7 @@ def tune(
         pipe = load_pipeline(model, device, dtype)
     calls = build_calls(pipe, read_prompts(prompts, prompt), samples, batch, steps, seed, extra)
     if counts:
-        paths = _curve(console, pipe, calls, counts, granularity, factors, minutes, seed, out)
+        paths = _curve(console, pipe, calls, counts, granularity, factors, together, minutes, seed, out)
     else:
         profile = search(
             pipe,
@@ -65,6 +66,7 @@ def tune(
             minutes=minutes,
             granularity=granularity,
             factors=factors,
+            together=together,
             folder=out,
             seed=seed,
             progress=bars,
@@ -83,6 +85,7 @@ def _curve(
     counts: list[int],
     granularity: str,
     factors: bool,
+    together: int,
     minutes: float,
     seed: int,
     out: Path,
@@ -92,7 +95,9 @@ def _curve(
     from foretrace.offline.progress import console as bars
     from foretrace.offline.tuner import prepare
 
-    tuner = prepare(pipe, calls, granularity=granularity, factors=factors, folder=out, progress=bars)
+    tuner = prepare(
+        pipe, calls, granularity=granularity, factors=factors, together=together, folder=out, progress=bars
+    )
     points, profiles = pareto(tuner, counts, minutes, seed, bars)
     paths = [p.save(out / f"profile-{n}.safetensors") for n, p in zip(counts, profiles, strict=True)]
     console.print(_table(points, tuner.steps))

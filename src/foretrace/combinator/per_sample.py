@@ -21,6 +21,10 @@ class PerSample(Predictor):
 
     inner: Predictor
 
+    def of(self, row: int) -> Predictor:
+        """The predictor of one row of a call."""
+        return self.inner
+
     @property
     def exact(self) -> int:
         """As ``inner``."""
@@ -44,21 +48,21 @@ class PerSample(Predictor):
         """Each sample's row of ``feature`` to its own history."""
         rows = self._rows(step, feature)
         dtype, *samples = state
-        samples += [self.inner.init(dtype) for _ in range(max(rows) + 1 - len(samples))]
+        samples += [self.of(row).init(dtype) for row in range(len(samples), max(rows) + 1)]
         for place, row in enumerate(rows):
             own = tuple(x[place : place + 1] for x in feature)
-            samples[row] = self.inner.commit(samples[row], _alone(step), own)
+            samples[row] = self.of(row).commit(samples[row], _alone(step), own)
         return (dtype, *samples)
 
     def predict(self, state: tuple[Any, ...], step: Step) -> Feature:
         """The forecasts of the samples asked for, one below the other."""
         rows = range(len(state) - 1) if step.rows is None else step.rows
-        forecasts = [self.inner.predict(state[1 + row], _alone(step)) for row in rows]
+        forecasts = [self.of(row).predict(state[1 + row], _alone(step)) for row in rows]
         return tuple(torch.cat(stream) for stream in zip(*forecasts, strict=True))
 
     def nbytes(self, state: tuple[Any, ...]) -> int:
         """Bytes of all samples' points."""
-        return sum(self.inner.nbytes(sample) for sample in state[1:])
+        return sum(self.of(row).nbytes(sample) for row, sample in enumerate(state[1:]))
 
     def _rows(self, step: Step, feature: Feature) -> tuple[int, ...]:
         count = len(step.rows) if step.rows is not None else step.batch or len(feature[0])

@@ -30,7 +30,8 @@ class Signal:
     what the denoiser returned (of computed calls, afterwards). ``reach`` is how far an error of the output
     carries: the change of the next latent per unit of it, by the sampler's own coefficients, or ``None``
     where they are unknown; ``noise`` is the latent's noise over its signal, or ``None`` likewise. ``branch``
-    is the number of the call among those of its step. ``over`` is how several samples are taken together
+    is the number of the call among those of its step, ``sample`` that of the sample whose own signal this is
+    (``None``: of all together). ``over`` is how several samples are taken together
     (`measure.py`), ``rejected`` whether a verifier rejects the newest forecast. The tensors are the run's
     own: a gate copies what it keeps.
     """
@@ -46,6 +47,7 @@ class Signal:
     rejected: bool = False
     noise: float | None = None
     branch: int = 0
+    sample: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

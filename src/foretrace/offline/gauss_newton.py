@@ -24,7 +24,7 @@ from torch import Tensor
 
 from foretrace.offline.factors import STARTS, Gap, factors_of, free_gaps, with_factors
 from foretrace.offline.judge import Candidate, Judge
-from foretrace.offline.search import Clock, Found
+from foretrace.offline.search import Clock, Found, best_of, groups
 
 DIFFERENCE = 0.1
 """The change of a factor in the difference that stands for a derivative."""
@@ -114,7 +114,7 @@ def normal_equations(
     for number, reference in enumerate(judge.references):
         if clock.over():
             break
-        base = judge.latents(at, number)
+        base = judge.latents([at], number)[0]
         jacobian = derivatives(problem, factors, number, base, clock)
         if jacobian is None:
             break
@@ -136,12 +136,12 @@ def derivatives(
     ``base`` are the call's latents with ``factors``.
     """
     judge, columns = problem.judge, []
-    for j in range(len(factors)):
+    rows = [[a + DIFFERENCE * (i == j) for i, a in enumerate(factors)] for j in range(len(factors))]
+    for group in groups([problem.candidate(row) for row in rows], judge.most):
         if clock.over():
             return None
-        moved = [a + DIFFERENCE * (i == j) for i, a in enumerate(factors)]
-        change = judge.latents(problem.candidate(moved), number) - base
-        columns.append(relative(change, judge.references[number]) / DIFFERENCE)
+        for latents in judge.latents(group, number):
+            columns.append(relative(latents - base, judge.references[number]) / DIFFERENCE)
     return torch.stack(columns, dim=-1)
 
 
@@ -157,14 +157,16 @@ def line_search(
     """The step of least error over several dampings, whole and half; no step where none is better."""
     best, lowest, rival = factors, error, problem.candidate(factors)
     scale, floor = left.diagonal(), SINGULAR * max(float(left.max()), 1e-30)
-    for number, damping in enumerate(DAMPINGS):
+    tried = {}
+    for damping in DAMPINGS:
         step = -np.linalg.solve(left + np.diag(damping * scale + floor), right)
         for share in (1.0, 0.5):
-            if number and clock.over():
-                return best, lowest
-            stepped = [a + share * float(d) for a, d in zip(factors, step, strict=True)]
-            candidate = problem.candidate(stepped)
-            found = problem.judge.error(candidate, rival)
-            if found < lowest:
-                best, lowest, rival = stepped, found, candidate
+            row = [a + share * float(d) for a, d in zip(factors, step, strict=True)]
+            tried[problem.candidate(row)] = row
+    for number, group in enumerate(groups(list(tried), problem.judge.most)):
+        if number and clock.over():
+            break
+        found, candidate = best_of(group, problem.judge, rival)
+        if found < lowest:
+            best, lowest, rival = tried[candidate], found, candidate
     return best, lowest

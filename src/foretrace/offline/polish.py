@@ -9,7 +9,7 @@ import numpy as np
 from foretrace.offline.factors import relaid
 from foretrace.offline.gauss_newton import WORTH, Problem, fit_factors
 from foretrace.offline.judge import Candidate, Judge
-from foretrace.offline.search import Clock, Found, moves
+from foretrace.offline.search import Clock, Found, best_of, groups, moves
 
 MOVING = 0.5
 """The share of the time left for one series of moves; the fit has the rest."""
@@ -40,11 +40,11 @@ def move(current: Candidate, error: float, total: int, judge: Judge, clock: Cloc
     rng, improved = np.random.default_rng(0), True
     while improved and not clock.over():
         improved = False
-        for neighbour in moves(current, total, (), rng):
+        moved = [relaid(current, one.computed, total) for one in moves(current, total, (), rng)]
+        for group in groups(moved, judge.most):
             if clock.over():
                 break
-            candidate = relaid(current, neighbour.computed, total)
-            found = judge.error(candidate, current)
+            found, candidate = best_of(group, judge, current)
             if found < error:
                 current, error, improved = candidate, found, True
                 break

@@ -18,7 +18,7 @@ from torch import Tensor
 from foretrace.errors import InvalidSetting, LoadError, ProfileError
 from foretrace.history import Feature, SiteKey
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

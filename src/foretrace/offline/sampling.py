@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from foretrace.errors import UnsupportedTarget
 from foretrace.offline.calls import Call, fresh
+from foretrace.offline.tiling import samples_of
 from foretrace.runtime.scheduler_step import watch_step
 
 
@@ -65,7 +67,8 @@ def check_pipeline(pipe: Any) -> None:
 def sample(pipe: Any, call: Call) -> Tensor:
     """The final latents of one pipeline call, on the host, in fp32.
 
-    Pass ``output_type="latent"`` in the call, where the pipeline knows it, to save the decoding.
+    Pass ``output_type="latent"`` in the call, where the pipeline knows it, to save the decoding. One row a
+    sample: where the pipeline carries the same latents along for each row of its guidance, they come once.
     """
     with quiet(pipe), watch_latents(pipe.scheduler) as latents:
         pipe(**fresh(call))
@@ -74,7 +77,16 @@ def sample(pipe: Any, call: Call) -> Tensor:
             f"{type(pipe).__name__} made no scheduler step; expected one a sampling step. "
             "Use a pipeline that samples with its scheduler."
         )
-    return latents.newest.float().cpu()
+    return once(latents.newest.float().cpu(), samples_of(call))
+
+
+def once(latents: Tensor, samples: int | None) -> Tensor:
+    """The first ``samples`` rows, or half of them if that is not known, where all that follow repeat them."""
+    size = samples or len(latents) // 2
+    if not size or len(latents) <= size or len(latents) % size:
+        return latents
+    first, *others = latents.split(size)
+    return first if all(torch.equal(first, other) for other in others) else latents
 
 
 def relative_error(latents: Tensor, reference: Tensor) -> Tensor:

@@ -108,10 +108,10 @@ def search(
             if current == best.candidate and idle == 0:
                 linear = [p for p in predictors if isinstance(p, LinearPredictor)]
                 neighbours += [*predictor_moves(current, total, linear)]
-            for candidate in neighbours:
+            for group in groups(neighbours, judge.most):
                 if clock.over():
                     break
-                found = judge.error(candidate, current)
+                found, candidate = best_of(group, judge, current)
                 if found < error:
                     current, error, improved = candidate, found, True
                     checked = held_out.error(candidate)
@@ -124,16 +124,29 @@ def search(
     return best
 
 
+def groups(candidates: Sequence[Candidate], most: int) -> Iterator[Sequence[Candidate]]:
+    """The candidates in order, as many at once as are run together."""
+    for start in range(0, len(candidates), most):
+        yield candidates[start : start + most]
+
+
+def best_of(group: Sequence[Candidate], judge: Judge, rival: Candidate | None) -> tuple[float, Candidate]:
+    """The candidate of least error, and that before it."""
+    errors = judge.errors_of(group, rival)
+    best = min(range(len(group)), key=errors.__getitem__)
+    return errors[best], group[best]
+
+
 def best_seed(seeds: Sequence[Candidate], judge: Judge, held_out: Judge, clock: Clock | None = None) -> Found:
     """The seed of least error: the best on one call are judged on all. The first is judged in any case."""
     clock = Clock(math.inf) if clock is None else clock
     ranked = _by_first_call(seeds, judge, clock)
     first, *others = ranked[: max(3, len(ranked) // SHARE)]
     best = Found(first, judge.error(first), 0.0)
-    for candidate in others:
+    for group in groups(others, judge.most):
         if clock.over():
             break
-        error = judge.error(candidate, best.candidate)
+        error, candidate = best_of(group, judge, best.candidate)
         if error < best.error:
             best.candidate, best.error = candidate, error
     best.held_out = held_out.error(best.candidate)
@@ -147,13 +160,22 @@ def _by_first_call(seeds: Sequence[Candidate], judge: Judge, clock: Clock) -> li
     """
     first = seeds[0].computed
     found = {seeds[0]: judge.error(seeds[0], calls=1)}
-    for candidate in seeds[1:]:
-        if clock.over():
-            break
-        known = {one.predictor: error for one, error in found.items() if one.computed == first}
-        if candidate.computed == first or candidate.predictor in sorted(known, key=known.__getitem__)[:KEPT]:
-            found[candidate] = judge.error(candidate, calls=1)
+    with_first = [one for one in seeds[1:] if one.computed == first]
+    _add_first_call(found, with_first, judge, clock)
+    ahead = [one.predictor for one in sorted(found, key=found.__getitem__)[:KEPT]]
+    rest = [one for one in seeds[1:] if one.computed != first and one.predictor in ahead]
+    _add_first_call(found, rest, judge, clock)
     return sorted(found, key=found.__getitem__)
+
+
+def _add_first_call(
+    found: dict[Candidate, float], candidates: Sequence[Candidate], judge: Judge, clock: Clock
+) -> None:
+    """Their errors on the first call, while there is time."""
+    for group in groups(candidates, judge.most):
+        if clock.over():
+            return
+        found.update(zip(group, judge.errors_of(group, calls=1), strict=True))
 
 
 class Clock:

@@ -15,7 +15,7 @@ from foretrace.offline.calls import Call
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.search import Found
 from foretrace.offline.spread import gain_with_spread
-from foretrace.offline.tuner import PREDICTORS, Tuner, prepare
+from foretrace.offline.tuner import PREDICTORS, TOGETHER, Tuner, prepare
 from foretrace.predictor import Predictor
 from foretrace.profile import Profile
 
@@ -32,6 +32,7 @@ def tune(
     granularity: str | Granularity = "model",
     predictors: Sequence[Predictor] = PREDICTORS,
     factors: bool = True,
+    together: int = TOGETHER,
     folder: str | Path | None = None,
     seed: int = 0,
     progress: Progress = silent,
@@ -53,6 +54,8 @@ def tune(
         granularity: where to forecast; the denoiser's output by default, where skipping is cheapest.
         predictors: what to choose from.
         factors: whether half the time goes to fitting the increments of the forecasts (`ScaledLagrange`).
+        together: candidates that are run at once, their samples in one batch; fewer where memory runs out or
+            a call cannot be repeated in a batch. What was possible is in ``measured["together"]``.
         folder: where recordings and verdicts are kept, so that a search that was cut off goes on.
         seed: of the order in which moves are tried.
         progress: is told of the work done.
@@ -77,6 +80,7 @@ def tune(
         granularity=granularity,
         predictors=predictors,
         factors=factors,
+        together=together,
         folder=folder,
         progress=progress,
     )
@@ -144,6 +148,7 @@ def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
         "runs": found.runs,
         "seconds": round(found.seconds, 1),
         "samples": samples,
+        "together": tuner.judge.most if tuner.judge.together.alone is None else tuner.judge.together.alone,
         "path": found.path,
         "amplification": [round(a, 6) for a in tuner.amplification],
     }

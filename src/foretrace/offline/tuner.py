@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from foretrace.checks import between
+from foretrace.checks import at_least, between
 from foretrace.combinator.damped import Damped
 from foretrace.errors import InvalidSetting
 from foretrace.granularity import Granularity, parse_granularity
@@ -22,6 +22,7 @@ from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.record import record
 from foretrace.offline.recording import Recording
 from foretrace.offline.search import Clock, Found, best_seed, search
+from foretrace.offline.together import Together
 from foretrace.predictor import (
     AdaptiveLagrange,
     FoCa,
@@ -46,6 +47,8 @@ since under strong guidance and a second-order sampler of few steps whatever ext
 """
 SEARCHING = 0.5
 """The share of the time for the search, where factors are fitted in the rest."""
+TOGETHER = 4
+"""Candidates that are run at once."""
 PROBES = 12
 """Runs that measure the amplification; the steps between are interpolated."""
 
@@ -133,11 +136,13 @@ def prepare(
     predictors: Sequence[Predictor] = PREDICTORS,
     probes: int = PROBES,
     factors: bool = True,
+    together: int = TOGETHER,
     folder: str | Path | None = None,
     progress: Progress = silent,
 ) -> Tuner:
     """Record the calls uncached, and measure what each step's error does to the final sample."""
     wanted, sites = check_calls(calls, 2), parse_granularity(granularity)
+    at_least("together", together, 1)
     kept = max(1, len(wanted) // 3) if held_out is None else held_out
     between("held_out", kept, 1, len(wanted) - 1)
     if not predictors:
@@ -147,8 +152,9 @@ def prepare(
     memory = None if root is None else root / "verdicts.jsonl"
     cut = len(wanted) - kept
     latents = recording.latents
-    judge = Judge(pipe, sites, wanted[:cut], latents[:cut], memory)
-    last = Judge(pipe, sites, wanted[cut:], latents[cut:], memory)
+    several = Together(pipe, sites, together, wanted)
+    judge = Judge(pipe, sites, wanted[:cut], latents[:cut], memory, several)
+    last = Judge(pipe, sites, wanted[cut:], latents[cut:], memory, several)
     linear = next((p for p in predictors if isinstance(p, LinearPredictor)), Lagrange(1))
     probed = [1.0] * recording.steps
     if probes > 0:

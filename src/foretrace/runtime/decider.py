@@ -124,6 +124,7 @@ class Decider:
             entered=own(signal.entered),
             probe=own(signal.probe),
             output=own(signal.output),
+            sample=index,
         )
 
 

@@ -23,7 +23,8 @@ Site = ModelSite | StackSite | ModuleSite | GatedSite
 
 def at_run_time(method: Method) -> Method:
     """The method as it runs: with a history for every sample, where samples decide for themselves."""
-    if method.gate is None or method.gate.reduce != "sample":
+    decides = method.gate is not None and method.gate.reduce == "sample"
+    if not decides or isinstance(method.predictor, PerSample):
         return method
     return replace(method, predictor=PerSample(method.predictor))
 
