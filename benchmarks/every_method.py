@@ -225,7 +225,8 @@ def peers(rows: list[dict[str, Any]], intervals: Sequence[int]) -> list[str]:
             ours = f"residual_diff_threshold={threshold},max_warmup_steps=2,Fn_compute_blocks=1"
             named += [f"cache-dit:{ours}", f"cache-dit:{ours},taylorseer_order=1"]
         if row.get("gate") == "seacache":
-            named.append(f"diffusers-seacache:threshold={threshold}")
+            sea = f"diffusers-seacache:threshold={threshold}"  # skips two steps in a row at most, unless told
+            named += [sea, f"{sea},max_consecutive_cached=0"]
         if row.get("gate") == "magcache":
             named.append(f"diffusers-magcache:threshold={row['label'].split('=')[1]},max_skip_steps=3")
     return [*dict.fromkeys(named), "diffusers-pab", "diffusers-fastercache"]
