@@ -151,7 +151,14 @@ def gates(
 
 
 def fitted(
-    task: Task, counts: Sequence[int], batch: int, folder: Path, only: Sequence[str], at: dict[str, str]
+    task: Task,
+    counts: Sequence[int],
+    batch: int,
+    folder: Path,
+    only: Sequence[str],
+    at: dict[str, str],
+    calls: int,
+    probes: int,
 ) -> list[dict[str, Any]]:
     """A profile for every gate that must be fitted, and count."""
     rows = []
@@ -161,7 +168,8 @@ def fitted(
         profile = ft.fit(
             task.pipe,
             ft.load_method(name, **sited({}, name, at)),
-            calls_of(task, 2, 6),
+            calls_of(task, 2, calls),
+            probes=probes,
             progress=console,
             force=True,
         )
@@ -253,6 +261,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=96)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--fit-calls", type=int, default=6, help="Of two samples, that gates are fitted on.")
+    parser.add_argument("--probes", type=int, default=12, help="Steps whose amplification is measured.")
     parser.add_argument("--tune-samples", type=int, default=60, help="That tuned schedules are found on.")
     parser.add_argument("--minutes", type=float, default=2.0, help="For each tuned schedule.")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
@@ -265,7 +275,7 @@ def main() -> None:
     at = sites(task)
     rows = strides(task.steps, args.counts, args.intervals, args.only, at)
     rows += gates(task, args.counts, args.batch, args.only, at)
-    rows += fitted(task, args.counts, args.batch, args.out, args.only, at)
+    rows += fitted(task, args.counts, args.batch, args.out, args.only, at, args.fit_calls, args.probes)
     rows += schedules(task, args.counts, args.tune_samples, args.minutes, args.out)
     spelled = {json.dumps([r.get("name"), r.get("settings"), r.get("label")]): r for r in rows}
     rows = list(spelled.values())  # two counts may have led to one threshold
