@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 EDGES = (1.0, 0.45, 0.31, 0.25, 0.19, 0.0)
 """Shares of computed steps that part the tables: half, and about one step in 3, 4, 5 and more."""
-TASKS = ("class", "attributes")
+TASKS = ("class", "attributes", "motion")
 HEAD = """# Every method, measured
 
 All methods, peers and controls on one model in one bench, in groups by how many steps were computed. *L2* is
