@@ -23,9 +23,11 @@ def load_lpips() -> Callable[[Tensor, Tensor], Tensor]:
     Raises:
         InvalidSetting: torchvision, from which torchmetrics has the network, or its weights are missing.
     """
-    if not (Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET).is_file():
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if not (folder / ALEXNET).is_file():
+        shown = str(folder).replace(str(Path.home()), "~", 1)  # it is written into results
         raise InvalidSetting(
-            f"AlexNet's weights are not in {torch.hub.get_dir()}/checkpoints; expected {ALEXNET} there, "
+            f"AlexNet's weights are not in {shown}; expected {ALEXNET} there, "
             "since nothing is downloaded. Fetch them with torchvision."
         )
     try:
