@@ -2,7 +2,7 @@
 
 The rows are on other noises than the search's. Published schedules are run with the predictor of their paper
 and, where that costs no runs, with a parabola. `proposed` is ours without the closed loop, `searched` with
-it, in half of ``--minutes``, `tuned` with factors that are fitted in the other half; ``search_runs`` are the
+it, in a fifth of ``--minutes``, `tuned` with factors that are fitted in the rest; ``search_runs`` are the
 runs of one sample that a search took beyond the recording. `even` rows are every even schedule with every
 predictor that the search chooses from.
 Run: python benchmarks/searches.py --model shapes-dit --counts 8 11 18
@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--ours", action="store_true", help="Only our rows, in a file of their own.")
+    parser.add_argument("--profiles", type=Path, help="Folder for the profiles of our rows.")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -82,6 +84,8 @@ def main() -> None:
         stages = {"searched": plain, "tuned": tuner.fit(plain, began + 60 * args.minutes, console)}
         for name, found in stages.items():
             profile = as_profile(tuner, found, count)  # what is handed out
+            if args.profiles is not None:
+                profile.save(args.profiles / f"{name}-{count}.safetensors")
             measured = profile.measured | {"stage_seconds": round(found.seconds, 1)}
             one_sample = (found.runs - before) * args.search_batch + probes
             row(name, measured["computed"], profile.method.predictor, one_sample, measured=measured)

@@ -47,7 +47,7 @@ def test_it_is_told_what_the_sampler_is_given(built) -> None:
     pipe, call = built
     spy, given = Spy(), []
     undo = watch_step(
-        pipe.scheduler, lambda output, sample, _: given.append((output.clone(), sample.clone()))
+        pipe.scheduler, lambda output, sample, *_: given.append((output.clone(), sample.clone()))
     )
     with ft.accelerate(pipe, gated(spy)) as run:
         call()

@@ -49,17 +49,21 @@ def with_factors(
     return Candidate(tuple(computed), ScaledLagrange(tuple(map(tuple, rows))))
 
 
+def forecaster(candidate: Candidate) -> ScaledLagrange:
+    """The predictor that `with_factors` gave ``candidate``."""
+    assert isinstance(candidate.predictor, ScaledLagrange)
+    return candidate.predictor
+
+
 def factors_of(candidate: Candidate, total: int) -> list[float]:
     """The factors that `with_factors` put into ``candidate``."""
-    assert isinstance(candidate.predictor, ScaledLagrange)
-    rows, order = candidate.predictor.factors, candidate.predictor.order
+    rows, order = forecaster(candidate).factors, forecaster(candidate).order
     return [rows[gap.begin - 1][gap.increment - 1] for gap in free_gaps(candidate.computed, total, order)]
 
 
 def relaid(candidate: Candidate, computed: Sequence[int], total: int) -> Candidate:
     """Another schedule of as many steps, whose gaps have the factors of those of ``candidate``, in order."""
-    assert isinstance(candidate.predictor, ScaledLagrange)
-    rows = candidate.predictor.factors
+    rows = forecaster(candidate).factors
     laid = [
         rows[newest]
         for newest, (begin, end) in zip(candidate.computed, pairwise([*computed, total]), strict=True)

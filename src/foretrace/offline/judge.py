@@ -14,7 +14,7 @@ from foretrace.granularity import Granularity
 from foretrace.offline.calls import Call, digest
 from foretrace.offline.candidate import Candidate as Candidate
 from foretrace.offline.sampling import relative_error
-from foretrace.offline.together import Together
+from foretrace.offline.together import Together, Watch
 
 
 class Judge:
@@ -52,10 +52,12 @@ class Judge:
             self.latents([candidate], number)
         return self._known[key]
 
-    def latents(self, candidates: Sequence[Candidate], number: int) -> list[Tensor]:
+    def latents(
+        self, candidates: Sequence[Candidate], number: int, watch: Watch | None = None
+    ) -> list[Tensor]:
         """The final latents of one call under each candidate, by runs, whose errors are remembered."""
         reference = self.references[number]
-        found = self.together.latents(candidates, self.calls[number], reference)
+        found = self.together.latents(candidates, self.calls[number], reference, watch)
         self.runs += len(candidates)
         for candidate, latents in zip(candidates, found, strict=True):
             key = self._key(candidate, number)

@@ -18,11 +18,11 @@ from foretrace.offline.collect import Features, Grams, RunFacts, TokenMeans, nev
 from foretrace.offline.processes import gather_done, share
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.recording import Recording, Shard, spell
-from foretrace.offline.sampling import check_pipeline, sample
+from foretrace.offline.sampling import LatentPath, check_pipeline, sample
 from foretrace.profile.fingerprint import fingerprint_of_models, fingerprint_of_sampler, mismatches
 from foretrace.runtime.target import find_target
 
-KEEP = ("gram", "means", "features")
+KEEP = ("gram", "means", "features", "path")
 
 
 def record(
@@ -41,7 +41,8 @@ def record(
         calls: keyword arguments of each pipeline call, each with ``generator`` or ``latents``.
         sites: a granularity, or its short spelling.
         keep: any of "gram" (the inner products between steps: steps**2 numbers a site), "means" (token means
-            of every sample, for TCC) and "features" (everything).
+            of every sample, for TCC), "features" (everything) and "path" (the latents after every step, in
+            their own precision).
         folder: where each call becomes one safetensors file as soon as it is made. A second ``record`` into
             the same folder makes only the calls that are not there yet. Needed for recordings that do not fit
             into memory, and where several processes share the calls.
@@ -97,9 +98,12 @@ def _shard(
         return found
     setting, observers = RunFacts(), _observers(kept)
     both = _All(list(observers.values()))
+    path_of_run = LatentPath() if "path" in kept else None
     with observing(pipe, never_skip(granularity), both, setting):
-        latents = sample(pipe, call)
+        latents = sample(pipe, call, path_of_run)
     tensors = {"latents": latents} | _tensors(observers)
+    for step, x in enumerate(path_of_run.found if path_of_run else ()):
+        tensors[f"path/{step}"] = x[: len(latents)].clone()
     full = about | {"setting": setting.seen, "times": [both.times[i] for i in sorted(both.times)]}
     shard = Shard(full, tensors)
     return shard if path is None else shard.write(path)
@@ -124,7 +128,7 @@ class _All:
 
 def _observers(kept: tuple[str, ...]) -> dict[str, Any]:
     makers: dict[str, Callable[[], Any]] = {"gram": Grams, "means": TokenMeans, "features": Features}
-    return {name: makers[name]() for name in kept}
+    return {name: makers[name]() for name in kept if name in makers}
 
 
 def _tensors(observers: dict[str, Any]) -> dict[str, Tensor]:

@@ -26,8 +26,8 @@ class Shard:
     """One recorded call: its tensors by name, or the file that they are read from when asked for.
 
     ``about`` holds the call's digest, the times of its steps and the fingerprint it was made under.
-    Names: ``latents``; ``gram/<site>``; ``means/<step>/<site>/<stream>``; ``feature/<step>/<site>/<stream>``,
-    with sites spelled ``denoiser/branch/number``.
+    Names: ``latents``; ``path/<step>``; ``gram/<site>``; ``means/<step>/<site>/<stream>``;
+    ``feature/<step>/<site>/<stream>``, with sites spelled ``denoiser/branch/number``.
     """
 
     about: dict[str, Any]
@@ -113,7 +113,8 @@ class Recording:
     @property
     def sites(self) -> list[SiteKey]:
         """All sites that something was kept of."""
-        found = {_site(name) for name in self.shards[0].names() if name != "latents"}
+        names = self.shards[0].names()
+        found = {_site(name) for name in names if name.partition("/")[0] not in ("latents", "path")}
         return sorted(found)
 
     def gram(self, site: SiteKey | None = None) -> Tensor:
@@ -137,6 +138,15 @@ class Recording:
     def means(self, step: int, site: SiteKey, stream: int = 0) -> Tensor:
         """The token means of all samples, (rows, channels). Needs ``keep`` to have held "means"."""
         return torch.cat([shard.get(f"means/{step}/{spell(site)}/{stream}") for shard in self.shards])
+
+    def path(self, call: int, step: int) -> Tensor:
+        """The latents of one call after ``step``, (samples, ...). Needs ``keep`` to have held "path"."""
+        return self.shards[call].get(f"path/{step}")
+
+    @property
+    def path_length(self) -> int:
+        """How many latents a call has on its path: one a step, or two for some samplers; 0 if not kept."""
+        return sum(name.startswith("path/") for name in self.shards[0].names())
 
     def subset(self, numbers: Sequence[int]) -> Recording:
         """The recording of some of the calls."""

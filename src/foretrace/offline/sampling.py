@@ -12,7 +12,7 @@ from torch import Tensor
 from foretrace.errors import UnsupportedTarget
 from foretrace.offline.calls import Call, fresh
 from foretrace.offline.tiling import samples_of
-from foretrace.runtime.scheduler_step import watch_step
+from foretrace.runtime.scheduler_step import stepped, watch_step
 
 
 class Latents:
@@ -23,16 +23,30 @@ class Latents:
 
     def see(self, output: Any, given: Any = None) -> None:
         """Take the previous sample out of what ``scheduler.step`` returned for the model output ``given``."""
-        sample = output[0] if isinstance(output, tuple) else getattr(output, "prev_sample", None)
-        if isinstance(sample, Tensor):
+        sample = stepped(output)
+        if sample is not None:
             self.newest = sample.detach()
+
+
+class LatentPath(Latents):
+    """All latents that the scheduler returned, on the host, in their own precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Tensor] = []
+
+    def see(self, output: Any, given: Any = None) -> None:
+        """As `Latents`, and keep a copy."""
+        super().see(output, given)
+        if self.newest is not None:
+            self.found.append(self.newest.cpu().clone())
 
 
 @contextmanager
 def watch_latents(scheduler: Any, latents: Latents | None = None) -> Iterator[Latents]:
     """See what ``scheduler.step`` returns for the length of a with block; its class is not touched."""
     latents = latents if latents is not None else Latents()
-    undo = watch_step(scheduler, lambda given, sample, output: latents.see(output, given))
+    undo = watch_step(scheduler, lambda given, sample, output, call: latents.see(output, given))
     try:
         yield latents
     finally:
@@ -64,13 +78,14 @@ def check_pipeline(pipe: Any) -> None:
         )
 
 
-def sample(pipe: Any, call: Call) -> Tensor:
+def sample(pipe: Any, call: Call, latents: Latents | None = None) -> Tensor:
     """The final latents of one pipeline call, on the host, in fp32.
 
     Pass ``output_type="latent"`` in the call, where the pipeline knows it, to save the decoding. One row a
     sample: where the pipeline carries the same latents along for each row of its guidance, they come once.
+    ``latents`` sees those of all steps.
     """
-    with quiet(pipe), watch_latents(pipe.scheduler) as latents:
+    with quiet(pipe), watch_latents(pipe.scheduler, latents) as latents:
         pipe(**fresh(call))
     if latents.newest is None:
         raise UnsupportedTarget(

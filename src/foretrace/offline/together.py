@@ -6,7 +6,8 @@ end at the same latents. Where it does not, or the call cannot be repeated in a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from foretrace.offline.sampling import relative_error, sample
 from foretrace.offline.side_by_side import side_by_side
 from foretrace.offline.tiling import copies_of, samples_of, tiled
 
+Watch = Callable[[Sequence[Candidate]], AbstractContextManager[Any]]
 SAME = 1e-3
 """Latents this near, or nearer to each other than a tenth of their error, are the same but for rounding."""
 SHARE = 0.1
@@ -44,24 +46,33 @@ class Together:
         elif most > 1 and any(samples_of(call) is None for call in calls):
             self._separate(NO_NOISE)
 
-    def latents(self, candidates: Sequence[Candidate], call: Call, reference: Tensor) -> list[Tensor]:
-        """The final latents of ``call`` under each candidate. ``reference``: the uncached ones."""
+    def latents(
+        self, candidates: Sequence[Candidate], call: Call, reference: Tensor, watch: Watch | None = None
+    ) -> list[Tensor]:
+        """The final latents of ``call`` under each candidate. ``reference``: the uncached ones.
+
+        ``watch`` is opened around each run, for the group that is in it.
+        """
         found: list[Tensor] = []
+        watch = _unwatched if watch is None else watch
         while len(found) < len(candidates):
             group = candidates[len(found) : len(found) + self.most]
-            found += self._group(group if self.mixed or not _mixed(group) else group[:1], call, reference)
+            group = group if self.mixed or not _mixed(group) else group[:1]
+            found += self._group(group, call, reference, watch)
         return found
 
-    def _group(self, group: Sequence[Candidate], call: Call, reference: Tensor) -> list[Tensor]:
+    def _group(self, group: Sequence[Candidate], call: Call, reference: Tensor, watch: Watch) -> list[Tensor]:
         """Those of one run; of none, if it has just turned out that they cannot run together."""
         if len(group) == 1:
-            return [self._run(group[0].method(self.granularity), call)]
+            with watch(group):
+                return [self._run(group[0].method(self.granularity), call)]
         wide, samples = tiled(call, len(group)), samples_of(call)
         if wide is None or samples is None:
             self._separate(NO_NOISE)
             return []
         try:
-            latents = self._run(side_by_side(group, samples, self.granularity), wide)
+            with watch(group):
+                latents = self._run(side_by_side(group, samples, self.granularity), wide)
             apart = copies_of(latents, samples, len(group))
         except (ForetraceError, RuntimeError, ValueError, TypeError, AssertionError) as error:
             spent = isinstance(error, torch.OutOfMemoryError)
@@ -102,6 +113,10 @@ class Together:
 
     def _separate(self, why: str) -> None:
         self.most, self.alone = 1, why
+
+
+def _unwatched(group: Sequence[Candidate]) -> AbstractContextManager[Any]:
+    return nullcontext()
 
 
 def _mixed(group: Sequence[Candidate]) -> bool:

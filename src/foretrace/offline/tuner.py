@@ -11,12 +11,13 @@ from typing import Any
 from foretrace.checks import at_least, between
 from foretrace.combinator.damped import Damped
 from foretrace.errors import InvalidSetting
-from foretrace.granularity import Granularity, parse_granularity
+from foretrace.granularity import Granularity, PerModel, parse_granularity
 from foretrace.offline.amplification import amplification
 from foretrace.offline.calls import Call, check_calls
 from foretrace.offline.factors import free_gaps
+from foretrace.offline.gap_fit import GapFitter
 from foretrace.offline.judge import Candidate, Judge
-from foretrace.offline.polish import alternate
+from foretrace.offline.polish import alternate, by_gaps
 from foretrace.offline.progress import Progress, silent
 from foretrace.offline.proposal import even_schedules, propose
 from foretrace.offline.record import record
@@ -45,8 +46,10 @@ PREDICTORS: tuple[Predictor, ...] = (
 """What a search chooses from: one of these was the best in every setting measured so far. Reuse is among them
 since under strong guidance and a second-order sampler of few steps whatever extrapolates is worse.
 """
-SEARCHING = 0.5
+SEARCHING = 0.2
 """The share of the time for the search, where factors are fitted in the rest."""
+BY_GAPS = 0.7
+"""The share of that rest for fits gap by gap; derivatives of whole runs have what is left."""
 TOGETHER = 4
 """Candidates that are run at once."""
 PROBES = 12
@@ -111,20 +114,41 @@ class Tuner:
     def fit(self, found: Found, deadline: float, progress: Progress) -> Found:
         """What was found, or one of the schedules with fitted factors if that is better on held-out calls.
 
-        The schedule found comes first, then proposals, while there is time.
+        First gap by gap, with steps moved, which costs few runs; then by derivatives of whole runs, from
+        there, or where that is not possible from the schedule found and from proposals, while there is time.
         """
         began, best = time.monotonic(), found
         computed = found.candidate.computed
         with progress("fitting (s)", max(1, int(min(deadline - began, 1e9)))) as advance:
             clock = Clock(deadline, advance)
-            for mask in self._fitted(computed):
+            first = self._by_gaps(computed, clock)
+            if first is not None:
+                best = _better(best, first)
+            for mask in self._fitted(computed if first is None else first.candidate.computed):
                 if clock.over() or not free_gaps(mask, self.steps):
                     break
-                fitted = alternate(mask, self.steps, self.judge, self.held_out, clock)
-                path = best.path + fitted.path
-                best = replace(fitted if fitted.held_out < best.held_out else best, path=path)
+                begin = first.candidate if first is not None and mask == first.candidate.computed else None
+                fitted = alternate(mask, self.steps, self.judge, self.held_out, clock, begin)
+                best = _better(best, fitted)
         runs = self.judge.runs + self.held_out.runs
         return replace(best, runs=runs, seconds=found.seconds + time.monotonic() - began)
+
+    def _by_gaps(self, computed: tuple[int, ...], clock: Clock) -> Found | None:
+        """`by_gaps` from the schedule found, proposals and even ones, where paths were recorded."""
+        fitter = GapFitter(self.judge, self.recording)
+        if not fitter.possible or clock.over() or not free_gaps(computed, self.steps):
+            return None
+        masks = [
+            computed,
+            *self.proposals(len(computed)),
+            *map(tuple, even_schedules(self.steps, len(computed))),
+        ]
+        return by_gaps(list(dict.fromkeys(masks)), fitter, self.held_out, clock.part(BY_GAPS))
+
+
+def _better(best: Found, other: Found) -> Found:
+    """The better one on held-out calls, with the paths of both."""
+    return replace(other if other.held_out < best.held_out else best, path=best.path + other.path)
 
 
 def prepare(
@@ -143,14 +167,15 @@ def prepare(
     """Record the calls uncached, and measure what each step's error does to the final sample."""
     wanted, sites = check_calls(calls, 2), parse_granularity(granularity)
     at_least("together", together, 1)
-    kept = max(1, len(wanted) // 3) if held_out is None else held_out
-    between("held_out", kept, 1, len(wanted) - 1)
+    judging = max(1, len(wanted) // 3) if held_out is None else held_out
+    between("held_out", judging, 1, len(wanted) - 1)
     if not predictors:
         raise InvalidSetting("predictors got none; expected at least one. Leave them out for the default.")
     root = None if folder is None else Path(folder)
-    recording = record(pipe, wanted, sites=sites, folder=root, progress=progress)
+    kept = ("gram", "path") if factors and sites == PerModel() else ("gram",)
+    recording = record(pipe, wanted, sites=sites, keep=kept, folder=root, progress=progress)
     memory = None if root is None else root / "verdicts.jsonl"
-    cut = len(wanted) - kept
+    cut = len(wanted) - judging
     latents = recording.latents
     several = Together(pipe, sites, together, wanted)
     judge = Judge(pipe, sites, wanted[:cut], latents[:cut], memory, several)

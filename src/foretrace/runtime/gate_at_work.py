@@ -19,7 +19,7 @@ from foretrace.runtime.invocation import Invocation
 from foretrace.runtime.module_site import ModuleSite
 from foretrace.runtime.packing import unpack
 from foretrace.runtime.row_proof import check_rows
-from foretrace.runtime.scheduler_step import is_feature, watch_step, watches
+from foretrace.runtime.scheduler_step import StepCall, is_feature, watch_step, watches
 from foretrace.runtime.sites import Site
 from foretrace.runtime.stack_site import StackSite
 from foretrace.runtime.trace import Trace
@@ -95,7 +95,7 @@ class GateAtWork:
         self._unwatch = watch_step(scheduler, self._stepped) if watched else _nothing
         self._scheduler = scheduler if watched else None
 
-    def _stepped(self, given: Any, sample: Any, output: Any) -> None:
+    def _stepped(self, given: Any, sample: Any, output: Any, call: StepCall) -> None:
         """The sampler took a step: tell the gate, of what was computed for it, what the sampler was given."""
         untold, self._untold = self._untold, []
         for decider, visit, returned, rows in untold:

@@ -5,12 +5,37 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-See = Callable[[Any, Any, Any], None]
-"""Shown the model output, the sample, and what ``scheduler.step`` returned for them."""
+STEPPED = ("model_output", "timestep", "sample")
+"""What every ``scheduler.step`` takes, in this order."""
+
+
+class StepCall(NamedTuple):
+    """The arguments of one call of ``scheduler.step``."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def get(self, name: str) -> Any:
+        """One of `STEPPED`."""
+        place = STEPPED.index(name)
+        return self.args[place] if place < len(self.args) else self.kwargs.get(name)
+
+    def again(self, scheduler: Any, model_output: Tensor, timestep: Any, sample: Tensor) -> Any:
+        """The call made of ``scheduler`` for others of `STEPPED`, and copies of the generators."""
+        given = (model_output, timestep, sample)
+        args = (*given[: len(self.args)], *map(_fresh, self.args[len(given) :]))
+        named = {name: _fresh(value) for name, value in self.kwargs.items()}
+        named |= dict(zip(STEPPED[len(self.args) :], given[len(self.args) :], strict=True))
+        return scheduler.step(*args, **named)
+
+
+See = Callable[[Any, Any, Any, StepCall], None]
+"""Shown the model output, the sample, what ``scheduler.step`` returned for them, and how it was called."""
 
 
 class WatchedStep:
@@ -23,9 +48,8 @@ class WatchedStep:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take the step, then show it."""
         output = self._step(*args, **kwargs)
-        given = kwargs.get("model_output", args[0] if args else None)
-        sample = kwargs.get("sample", args[2] if len(args) > 2 else None)
-        self._see(given, sample, output)
+        call = StepCall(args, kwargs)
+        self._see(call.get("model_output"), call.get("sample"), output, call)
         return output
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -61,6 +85,18 @@ def watches(scheduler: Any, see: See) -> bool:
             return True
         step = step._step
     return False
+
+
+def stepped(output: Any) -> Tensor | None:
+    """The sample in what ``scheduler.step`` returned."""
+    sample = output[0] if isinstance(output, tuple) else getattr(output, "prev_sample", None)
+    return sample if isinstance(sample, Tensor) else None
+
+
+def _fresh(value: Any) -> Any:
+    if isinstance(value, torch.Generator):
+        return value.clone_state()
+    return [_fresh(x) for x in value] if isinstance(value, list) else value
 
 
 def is_feature(value: Any) -> bool:
