@@ -16,13 +16,13 @@ import foretrace as ft
 from foretrace.errors import InvalidSetting, LoadError, ProfileError, UnsupportedTarget
 from foretrace.history import SiteKey
 from foretrace.offline.calls import digest, fresh
-from foretrace.offline.sampling import watch_latents
+from foretrace.offline.sampling import LatentPath, sample, watch_latents
 from offline.common import STEPS, calls, counted, latents, tiny
 from runtime.test_laws import snapshot
 from runtime.test_pipelines import _autoencoder
 from tiny import FAMILIES
 
-EVERYTHING = ("gram", "means", "features")
+EVERYTHING = ("gram", "means", "features", "path")
 SITE = SiteKey("transformer", 0, 0)
 
 
@@ -87,6 +87,23 @@ def test_gram_means_and_features_are_those_of_the_outputs() -> None:
 def gram(features: list[Tensor]) -> Tensor:
     rows = torch.stack([x.flatten().double() for x in features])
     return rows @ rows.T
+
+
+@pytest.mark.parametrize("name", ["dit", "flux"])
+def test_a_path_has_the_latents_of_every_step_once(name: str, tmp_path: Path) -> None:
+    pipe, made = tiny(name), calls(2, name, batch=2)
+    if name == "dit":  # its scheduler is given both rows of the guidance
+        made = [call | {"guidance_scale": 2.0} for call in made]
+    kept = ft.record(pipe, made, keep="path")
+    assert (kept.path_length, kept.sites) == (STEPS, [])
+    for number, call in enumerate(made):
+        seen = LatentPath()
+        final = sample(pipe, call, seen)
+        assert torch.equal(kept.path(number, STEPS - 1).float(), final)
+        for step, latent in enumerate(seen.found):
+            assert torch.equal(kept.path(number, step), latent[: len(final)])
+    assert_same(ft.record(pipe, made, keep="path", folder=tmp_path), kept)
+    assert ft.record(pipe, made, keep="gram").path_length == 0
 
 
 def test_streams_and_sites_are_summed_or_apart() -> None:

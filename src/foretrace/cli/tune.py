@@ -31,7 +31,7 @@ def tune(
     steps: Annotated[int | None, typer.Option(min=2, help="Sampler steps; the pipeline's default.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the pipeline's default.")] = None,
     granularity: Annotated[str, typer.Option(help="Where to forecast.")] = "model",
-    factors: Annotated[bool, typer.Option(help="Fit the forecasts' increments in half the time.")] = True,
+    factors: Annotated[bool, typer.Option(help="Fit the forecasts' increments in most of the time.")] = True,
     together: Annotated[int, typer.Option(min=1, help="Candidates that are run at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the noises and of the search.")] = 0,
     pass_: Annotated[list[str] | None, typer.Option("--pass", help="Pipeline argument, name=value.")] = None,

@@ -113,12 +113,12 @@ class _Run:
     def _end(self, row: _Row, factors: list[float], end: int, latent: Tensor, call: StepCall) -> Tensor:
         """Where the copied sampler is after step ``end`` with these factors in the gap."""
         sampler = copy.deepcopy(self.watch.scheduler)
-        times = [float(t) for t in row.times]
+        times, following = [float(t) for t in row.times], times_after(sampler, call)
         for step in range(self.step + 1, end + 1):
             weights = scaled_weights(times, float(step), [1.0, *factors[: len(times) - 1]])
             forecast = sum(w * x.float() for w, x in zip(weights, row.outputs, strict=True))
             given = forecast.to(row.outputs[0].dtype)  # type: ignore[union-attr]
-            found = stepped(call.again(sampler, given, _time(sampler, step, call), latent))
+            found = stepped(call.again(sampler, given, following[step - self.step - 1], latent))
             assert found is not None  # the run's own step returned one
             latent = found
         return latent
@@ -148,7 +148,9 @@ def _ends(candidate: Candidate, total: int) -> dict[int, tuple[int, int]]:
     return found
 
 
-def _time(sampler: Any, step: int, call: StepCall) -> Any:
-    """The timestep of a later step, as the pipeline would pass it."""
-    time, given = sampler.timesteps[step], call.get("timestep")
-    return time if isinstance(given, Tensor) else type(given)(time)
+def times_after(sampler: Any, call: StepCall) -> list[Any]:
+    """The timesteps that follow that of ``call``, as the pipeline would pass them; it may have begun late."""
+    given, times = call.get("timestep"), sampler.timesteps
+    now = float(given.flatten()[0]) if isinstance(given, Tensor) else float(given)
+    place = int((times.double() - now).abs().argmin())
+    return [t if isinstance(given, Tensor) else type(given)(t) for t in times[place + 1 :]]

@@ -53,7 +53,7 @@ def tune(
         held_out: how many of the last calls only judge; a third, at least one.
         granularity: where to forecast; the denoiser's output by default, where skipping is cheapest.
         predictors: what to choose from.
-        factors: whether half the time goes to fitting the increments of the forecasts (`ScaledLagrange`).
+        factors: whether most of the time goes to fitting the increments of the forecasts (`ScaledLagrange`).
         together: candidates that are run at once, their samples in one batch; fewer where memory runs out or
             a call cannot be repeated in a batch. What was possible is in ``measured["together"]``.
         folder: where recordings and verdicts are kept, so that a search that was cut off goes on.
