@@ -19,6 +19,7 @@ from foretrace.offline.gap_fit import GapFitter, solve
 from foretrace.offline.polish import by_gaps
 from foretrace.offline.progress import silent
 from foretrace.offline.search import Clock
+from foretrace.offline.tune import as_profile
 from foretrace.offline.tuner import Tuner, prepare
 from offline.common import STEPS, calls, counted, shapes, tiny
 
@@ -128,6 +129,13 @@ def test_what_comes_out_is_the_best_on_held_out_calls(tuner: Tuner) -> None:
     assert len(found.candidate.computed) == 3
 
 
+def test_the_profile_says_how_factors_were_fitted(tuner: Tuner) -> None:
+    searched = replace(tuner, factors=False).search(3, 0.0, 0, silent)
+    fitted = tuner.fit(searched, time.monotonic() + 2.0, silent)
+    assert fitted.held_out <= searched.held_out
+    assert as_profile(tuner, fitted, 3).measured["by_gaps"]
+
+
 def test_without_time_there_is_no_fit(tuner: Tuner) -> None:
     fitter = GapFitter(tuner.judge, tuner.recording)
     with counted(tuner.judge.pipe) as seen:
@@ -171,3 +179,4 @@ def test_a_pipeline_that_is_not_explained_is_fitted_by_whole_runs() -> None:
     fitted = found.fit(searched, time.monotonic() + 3.0, silent)
     assert fitted.held_out <= searched.held_out
     assert len(fitted.path) > len(searched.path), "whole runs were compared"
+    assert not fitted.by_gaps and not as_profile(found, fitted, 3).measured["by_gaps"]

@@ -139,6 +139,14 @@ def test_side_by_side_each_has_what_it_has_alone(name: str) -> None:
             torch.testing.assert_close(watch.found[one][begin], gram, rtol=1e-2, atol=1e-4 * scale)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_rounding_is_no_other_pipeline(dtype: torch.dtype) -> None:
+    pipe, call = tiny("flux").to(dtype), calls(1, "flux")[0]
+    call |= {name: x.to(dtype) for name, x in call.items() if isinstance(x, Tensor)}
+    watch, _ = watched(pipe, call, with_values(VALUES), path_of(pipe, call))
+    assert watch.explained
+
+
 def test_a_pipeline_that_does_more_before_its_sampler_is_found_out() -> None:
     pipe, call = guided_dit()
     truth, plain = path_of(pipe, call), pipe.scheduler.step
@@ -149,6 +157,20 @@ def test_a_pipeline_that_does_more_before_its_sampler_is_found_out() -> None:
     pipe.scheduler.step = louder
     watch, _ = watched(pipe, call, with_values(VALUES), truth)
     assert not watch.explained
+
+
+def test_so_is_a_sampler_that_cannot_be_copied() -> None:
+    pipe, call = guided_dit()
+    truth, here = path_of(pipe, call), with_values(VALUES)
+    expected = path_of(pipe, call, here)[-1].float()
+
+    def refuse(memo: Any) -> None:
+        raise TypeError("no copies")
+
+    pipe.scheduler.__deepcopy__ = refuse
+    watch, final = watched(pipe, call, here, truth)
+    assert not watch.explained
+    assert torch.equal(final, expected), "the run goes on"
 
 
 def test_so_are_two_experts_which_have_histories_of_their_own() -> None:

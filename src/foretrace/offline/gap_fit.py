@@ -15,7 +15,7 @@ import functools
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -50,32 +50,28 @@ class GapFitter:
     judge: Judge
     recording: Recording
     possible: bool = True
-    _total: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._total = self.recording.steps
-        self.possible = self.possible and self.recording.path_length == self._total
+        """Without the latents of every step it is not."""
+        self.possible = self.possible and self.recording.path_length == self.total
 
     @property
     def total(self) -> int:
         """Steps of a run."""
-        return self._total
+        return self.recording.steps
 
     def start(self, computed: Sequence[int]) -> Candidate:
         """A schedule with factors to begin with."""
-        gaps = free_gaps(computed, self._total)
-        return with_factors(computed, self._total, gaps, [START[gap.increment - 1] for gap in gaps])
+        gaps = free_gaps(computed, self.total)
+        return with_factors(computed, self.total, gaps, [START[gap.increment - 1] for gap in gaps])
 
     def fit(self, candidates: Sequence[Candidate], clock: Clock) -> list[tuple[float, Candidate]]:
         """Each with its best factors of `ROUNDS` rounds, and its error."""
         best = [(math.inf, one) for one in candidates]
         now = list(candidates)
         for number in range(ROUNDS):
-            if number == ROUNDS - 1 or not self.possible:
-                judged, following = self.errors(now, clock), now
-            else:
-                following = self.corrected(now, clock)
-                judged = [self.judge.error(one) for one in now] if following else []
+            following = self.corrected(now, clock) if number < ROUNDS - 1 else now
+            judged = self.errors(now, clock) if following else []  # no run where it was corrected
             if not judged:
                 break
             best = [min(a, b, key=_error) for a, b in zip(best, zip(judged, now, strict=True), strict=True)]
@@ -111,7 +107,7 @@ class GapFitter:
         for number in range(len(self.judge.calls) if calls is None else min(calls, len(self.judge.calls))):
             watch = GapWatch(
                 self.judge.pipe.scheduler,
-                self._total,
+                self.total,
                 len(self.judge.references[number]),
                 functools.partial(self.recording.path, number),
             )
@@ -123,14 +119,14 @@ class GapFitter:
         return [self._moved(one, seen[one]) for one in group] if self.possible else list(group)
 
     def _moved(self, candidate: Candidate, seen: dict[int, list[Tensor]]) -> Candidate:
-        gaps = free_gaps(candidate.computed, self._total, forecaster(candidate).order)
-        factors = factors_of(candidate, self._total)
+        gaps = free_gaps(candidate.computed, self.total, forecaster(candidate).order)
+        factors = factors_of(candidate, self.total)
         steps = {begin: solve(torch.cat(grams)) for begin, grams in seen.items()}
         changed = [
             factor + (steps[gap.begin][gap.increment - 1] if gap.begin in steps else 0.0)
             for factor, gap in zip(factors, gaps, strict=True)
         ]
-        return with_factors(candidate.computed, self._total, gaps, changed)
+        return with_factors(candidate.computed, self.total, gaps, changed)
 
 
 def solve(grams: Tensor) -> list[float]:

@@ -29,6 +29,8 @@ Responses = dict[int, Tensor]
 """First skipped step of a gap -> (samples, P + 1, P + 1) float64, P its increments."""
 APART = 0.05
 """A simulated latent further from the true one than this share of what a gap moves is another pipeline's."""
+ROUNDING = 8.0
+"""So many roundings of the whole latent are let pass beside."""
 
 
 @dataclass
@@ -40,6 +42,7 @@ class _Open:
     moves: list[Tensor]
     expected: Tensor
     started: Tensor
+    precision: float
 
 
 @dataclass
@@ -99,7 +102,15 @@ class _Run:
                 row.outputs.insert(0, given.detach().clone())
                 del row.times[3:], row.outputs[3:]
                 if self.step + 1 in row.ends:
-                    row.open = self._begin(row, number, latent.detach(), call)
+                    row.open = self._try(row, number, latent.detach(), call)
+
+    def _try(self, row: _Row, number: int, latent: Tensor, call: StepCall) -> _Open | None:
+        """`_begin`; a sampler that cannot be copied or stepped apart from the pipeline explains nothing."""
+        try:
+            return self._begin(row, number, latent, call)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            self.watch.explained = False
+            return None
 
     def _begin(self, row: _Row, number: int, latent: Tensor, call: StepCall) -> _Open:
         begin, (end, increments) = self.step + 1, row.ends[self.step + 1]
@@ -108,7 +119,9 @@ class _Run:
         base, *moved = [
             self._own(self._end(row, factors, end, latent, call), number) for factors in (own, *rows)
         ]
-        return _Open(begin, end, [x - base for x in moved], base, self._own(latent, number))
+        precision = max(torch.finfo(x.dtype).eps for x in (latent, row.outputs[0]))
+        moves = [x - base for x in moved]
+        return _Open(begin, end, moves, base, self._own(latent, number), precision)
 
     def _end(self, row: _Row, factors: list[float], end: int, latent: Tensor, call: StepCall) -> Tensor:
         """Where the copied sampler is after step ``end`` with these factors in the gap."""
@@ -132,8 +145,10 @@ class _Run:
         gap, row.open = row.open, None
         assert gap is not None
         now, wanted = self._own(latent, number), self.watch.path(self.step).flatten(1).double()
-        way = float((now - gap.started).norm())
-        if not float((gap.expected - now).norm()) <= APART * way + 1e-6 * float(now.norm()):
+        finite = (now + gap.expected).isfinite().all(dim=1)
+        way = float((now - gap.started)[finite].norm())
+        rounding = ROUNDING * gap.precision * float(now[finite].norm())
+        if float((gap.expected - now)[finite].norm()) > APART * way + rounding:
             self.watch.explained = False
         z = torch.stack([*gap.moves, wanted - now], dim=1)
         norms = wanted.norm(dim=1).clamp(min=1e-30)

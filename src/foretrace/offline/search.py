@@ -39,6 +39,7 @@ class Found:
     runs: int = 0
     seconds: float = 0.0
     path: list[dict[str, float]] = field(default_factory=list)
+    by_gaps: bool = False
 
 
 def moves(

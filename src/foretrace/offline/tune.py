@@ -149,6 +149,7 @@ def as_profile(tuner: Tuner, found: Found, count: int) -> Profile:
         "seconds": round(found.seconds, 1),
         "samples": samples,
         "together": tuner.judge.most if tuner.judge.together.alone is None else tuner.judge.together.alone,
+        "by_gaps": found.by_gaps,
         "path": found.path,
         "amplification": [round(a, 6) for a in tuner.amplification],
     }

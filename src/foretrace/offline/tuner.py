@@ -131,7 +131,8 @@ class Tuner:
                 fitted = alternate(mask, self.steps, self.judge, self.held_out, clock, begin)
                 best = _better(best, fitted)
         runs = self.judge.runs + self.held_out.runs
-        return replace(best, runs=runs, seconds=found.seconds + time.monotonic() - began)
+        seconds = found.seconds + time.monotonic() - began
+        return replace(best, runs=runs, seconds=seconds, by_gaps=first is not None)
 
     def _by_gaps(self, computed: tuple[int, ...], clock: Clock) -> Found | None:
         """`by_gaps` from the schedule found, proposals and even ones, where paths were recorded."""
