@@ -1,8 +1,8 @@
 """Factors of one even schedule, fitted gap by gap and by derivatives of whole runs: errors and runs.
 
 Both begin at half a line in every gap. A line is one state of a fit: the error of the final latents on the
-calls fitted on and on held-out ones, and the runs of one sample that it took beyond the recording. Judging the
-held-out calls is not counted.
+calls fitted on and on held-out ones, and the runs of one sample that it took beyond the recording. Judging
+held-out calls is not counted; judging the others is, though a run that corrects judges too.
 Run: python benchmarks/gap_fit.py --models shapes-dit shapes-flow
 """
 
