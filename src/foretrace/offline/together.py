@@ -25,6 +25,7 @@ from foretrace.offline.side_by_side import side_by_side
 from foretrace.offline.tiling import copies_of, samples_of, tiled
 
 Watch = Callable[[Sequence[Candidate]], AbstractContextManager[Any]]
+"""Entered for the length of a run, with the candidates whose rows are in it, in order."""
 SAME = 1e-3
 """Latents this near, or nearer to each other than a tenth of their error, are the same but for rounding."""
 SHARE = 0.1

@@ -96,7 +96,7 @@ def stepped(output: Any) -> Tensor | None:
 def _fresh(value: Any) -> Any:
     if isinstance(value, torch.Generator):
         return value.clone_state()
-    return [_fresh(x) for x in value] if isinstance(value, list) else value
+    return [_fresh(x) for x in value] if isinstance(value, (list, tuple)) else value
 
 
 def is_feature(value: Any) -> bool:
