@@ -10,7 +10,7 @@ from torch import Tensor
 
 from foretrace.bench.arms import Probe, at_work, call_of, check_finite
 from foretrace.bench.bench import Bench
-from foretrace.bench.entries import Entry
+from foretrace.bench.entries import UNCACHED, Entry
 from foretrace.bench.memory import NO_PEAK
 from foretrace.bench.pictures import save_pictures
 from foretrace.bench.quality.tally import Tally
@@ -93,6 +93,8 @@ def finish_peer(bench: Bench, entry: Entry, result: dict[str, Any], read: Callab
 
 
 def _images(bench: Bench, entry: Entry, number: int) -> Tensor:
+    if entry is UNCACHED:  # the store has them, or makes them now
+        return bench.store.images(bench.pipe, bench.calls[number])
     with at_work(bench.pipe, entry):
         sampled = call_pipeline(bench.pipe, call_of(entry, bench.calls[number]))
     check_finite(sampled, entry)
