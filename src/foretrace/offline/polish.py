@@ -87,15 +87,13 @@ def descent(
                 break
 
 
-def by_gaps(
-    masks: Sequence[tuple[int, ...]], fitter: GapFitter, held_out: Judge, clock: Clock
-) -> Found | None:
-    """The best on the held-out calls of schedules whose factors are fitted gap by gap, from ``masks`` on.
+def by_gaps(starts: Sequence[Candidate], fitter: GapFitter, held_out: Judge, clock: Clock) -> Found | None:
+    """The best on the held-out calls of schedules whose factors are fitted gap by gap, from ``starts`` on.
 
     None where that is not possible, or there was no time for one fit.
     """
     judge = fitter.judge
-    fitted = fitter.fit(_ranked(masks, fitter, clock)[:KEPT], clock)
+    fitted = fitter.fit(_ranked(starts, fitter, clock)[:KEPT], clock)
     error, current = min(fitted, key=lambda one: one[0], default=(math.inf, None))
     if not fitter.possible or current is None or math.isinf(error):
         return None
@@ -114,9 +112,9 @@ def by_gaps(
     return best
 
 
-def _ranked(masks: Sequence[tuple[int, ...]], fitter: GapFitter, clock: Clock) -> list[Candidate]:
+def _ranked(starts: Sequence[Candidate], fitter: GapFitter, clock: Clock) -> list[Candidate]:
     """The schedules with factors corrected on a few calls, by their error on those."""
-    begun, calls = [fitter.start(mask) for mask in masks], max(1, len(fitter.judge.calls) // RANKING)
+    begun, calls = list(starts), max(1, len(fitter.judge.calls) // RANKING)
     for _ in range(2 if len(begun) > 1 else 0):
         begun = fitter.corrected(begun, clock, calls) or begun
         if not fitter.possible:

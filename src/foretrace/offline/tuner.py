@@ -15,6 +15,7 @@ from foretrace.granularity import Granularity, PerModel, parse_granularity
 from foretrace.offline.amplification import amplification
 from foretrace.offline.calls import Call, check_calls
 from foretrace.offline.factors import free_gaps
+from foretrace.offline.free_proposal import POWERS, propose_with_factors
 from foretrace.offline.gap_fit import GapFitter
 from foretrace.offline.judge import Candidate, Judge
 from foretrace.offline.polish import alternate, by_gaps
@@ -78,6 +79,12 @@ class Tuner:
         gram = self.recording.gram()
         return [tuple(propose(gram, p, count, self.amplification)) for p in linear]
 
+    def free_proposals(self, count: int) -> list[Candidate]:
+        """The cheapest schedules by the recording alone, each with the factors that make it so."""
+        gram = self.recording.gram()
+        found = [propose_with_factors(gram, count, self.amplification, power) for power in POWERS]
+        return list(dict.fromkeys(one for one in found if one is not None))
+
     def seeds(self, count: int) -> list[Candidate]:
         """Even schedules and proposals, with every predictor; `uniform` comes first."""
         masks = [*map(tuple, even_schedules(self.steps, count)), *self.proposals(count)]
@@ -135,16 +142,14 @@ class Tuner:
         return replace(best, runs=runs, seconds=seconds, by_gaps=first is not None)
 
     def _by_gaps(self, computed: tuple[int, ...], clock: Clock) -> Found | None:
-        """`by_gaps` from the schedule found, proposals and even ones, where paths were recorded."""
+        """`by_gaps` from proposals, the schedule found and even ones, where paths were recorded."""
         fitter = GapFitter(self.judge, self.recording)
         if not fitter.possible or clock.over() or not free_gaps(computed, self.steps):
             return None
-        masks = [
-            computed,
-            *self.proposals(len(computed)),
-            *map(tuple, even_schedules(self.steps, len(computed))),
-        ]
-        return by_gaps(list(dict.fromkeys(masks)), fitter, self.held_out, clock.part(BY_GAPS))
+        count = len(computed)
+        masks = dict.fromkeys([computed, *map(tuple, even_schedules(self.steps, count))])
+        starts = [*self.free_proposals(count), *(fitter.start(mask) for mask in masks)]
+        return by_gaps(starts, fitter, self.held_out, clock.part(BY_GAPS))
 
 
 def _better(best: Found, other: Found) -> Found:
