@@ -63,8 +63,8 @@ def main() -> None:
             for label, candidate, runs in candidates(tuner, count):
                 method = ft.Method(ft.Mask(candidate.computed), candidate.predictor)
                 table.method(label, method, asked=count, runs=runs)
+            write_lines(RESULTS / "free_proposals.jsonl", [*rows, *table.rows], cpu_name())
         rows += table.rows
-        write_lines(RESULTS / "free_proposals.jsonl", rows, cpu_name())
 
 
 if __name__ == "__main__":

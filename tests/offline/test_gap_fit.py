@@ -120,7 +120,7 @@ def test_on_a_trained_model_it_is_ahead_of_every_order() -> None:
 
 def test_what_comes_out_is_the_best_on_held_out_calls(tuner: Tuner) -> None:
     fitter = GapFitter(tuner.judge, tuner.recording)
-    found = by_gaps([(0, 1, 2)], fitter, tuner.held_out, endless())
+    found = by_gaps([fitter.start((0, 1, 2))], fitter, tuner.held_out, endless())
     assert found is not None
     assert found.held_out == tuner.held_out.error(found.candidate)
     assert found.held_out == min(step["held_out"] for step in found.path)
@@ -139,7 +139,7 @@ def test_the_profile_says_how_factors_were_fitted(tuner: Tuner) -> None:
 def test_without_time_there_is_no_fit(tuner: Tuner) -> None:
     fitter = GapFitter(tuner.judge, tuner.recording)
     with counted(tuner.judge.pipe) as seen:
-        assert by_gaps(MASKS, fitter, tuner.held_out, Clock(0.0)) is None
+        assert by_gaps([*map(fitter.start, MASKS)], fitter, tuner.held_out, Clock(0.0)) is None
     assert seen == []
 
 
@@ -171,7 +171,7 @@ def test_a_pipeline_that_is_not_explained_is_fitted_by_whole_runs() -> None:
     pipe.scheduler.step = louder
     found = tuner_of(pipe, calls(3), held_out=1)
     fitter = GapFitter(found.judge, found.recording)
-    assert by_gaps(MASKS, fitter, found.held_out, endless()) is None
+    assert by_gaps([*map(fitter.start, MASKS)], fitter, found.held_out, endless()) is None
     assert not fitter.possible
     uncorrected = [fitter.start(mask) for mask in MASKS]
     assert fitter.corrected(uncorrected, endless()) == uncorrected
