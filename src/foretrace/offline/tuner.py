@@ -142,12 +142,12 @@ class Tuner:
         return replace(best, runs=runs, seconds=seconds, by_gaps=first is not None)
 
     def _by_gaps(self, computed: tuple[int, ...], clock: Clock) -> Found | None:
-        """`by_gaps` from proposals, the schedule found and even ones, where paths were recorded."""
+        """`by_gaps` from proposals of both kinds and the schedule found, where paths were recorded."""
         fitter = GapFitter(self.judge, self.recording)
         if not fitter.possible or clock.over() or not free_gaps(computed, self.steps):
             return None
         count = len(computed)
-        masks = dict.fromkeys([computed, *map(tuple, even_schedules(self.steps, count))])
+        masks = dict.fromkeys([computed, *self.proposals(count)])
         starts = [*self.free_proposals(count), *(fitter.start(mask) for mask in masks)]
         return by_gaps(starts, fitter, self.held_out, clock.part(BY_GAPS))
 
