@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import foretrace as ft
-from foretrace.bench import runner
+from foretrace.bench import finish, runner
 from foretrace.bench.bench import RESULTS
 from foretrace.bench.quality.fidelity import relative_l2
 from foretrace.bench.reason import reason_of
@@ -141,6 +141,17 @@ def test_it_goes_on_where_it_was_cut_off(
     again = {row.label: row for row in run_bench(spec, subject)}
     assert again["unipc-3"].quality["relative_l2"] == rows["unipc-3"].quality["relative_l2"]
     assert path.read_text().splitlines()[:-1] == kept
+
+
+def test_the_uncached_samples_are_made_once(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = make_spec({**ASKED, "methods": [], "samplers": [], "rounds": 0, "shown": 0, "out": tmp_path})
+    monkeypatch.setattr(finish, "call_pipeline", lambda *_: pytest.fail("the store has the samples"))
+    (row,) = run_bench(alone, subject)
+    assert row.status == "ok"
+    assert row.samples == 4
+    assert row.quality["relative_l2"].value == 0
 
 
 def test_another_machine_or_setting_is_another_group(

@@ -11,8 +11,8 @@ newest features, and ``A_j`` what an error at step ``j`` does to the final sampl
 schedule costs the sum over its gaps. All of it follows from the Gram matrix; dynamic programming over the
 last three computed steps finds the least.
 
-``A_j`` is measured with one step forecast and all others computed. What it does among other errors is less
-uneven, so there is one proposal for each of `POWERS` of it.
+``A_j`` is measured with one step forecast and all others computed, and tells less where many are forecast.
+No power of it is best everywhere, so there is one proposal for each of `POWERS`.
 """
 
 from __future__ import annotations
